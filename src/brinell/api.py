@@ -1,0 +1,107 @@
+"""The public verbs, composed from the rooms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from brinell.attacks import Attack, Found
+from brinell.attacks.base import POOL
+from brinell.case import Case, check_logits, make_case
+from brinell.data import read
+from brinell.errors import InputError, InputTypeError
+from brinell.evaluation import Audit, Options, RunFolder, choose, run_audit
+from brinell.goals import Away, Goal
+from brinell.judge import judge, logits_of
+from brinell.models import Classifier, evaluating
+from brinell.progress import Progress, silent
+from brinell.statistics import Rate
+from brinell.threats import Threat
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttackResult:
+    """What one attack did, judged.
+
+    x_adv: (N, ...) like ``x``; a row that was wrong without an attack is left as it is, unless the goal is a label.
+    success: (N,) bool, the judge's word: goal reached, in the threat set, in bounds. distance: (N,), unit of eps.
+    gradients, forwards: (N,) int64, passes spent on each row."""
+
+    x_adv: Tensor
+    success: Tensor
+    distance: Tensor
+    prediction: Tensor
+    clean_accuracy: Rate
+    robust_accuracy: Rate
+    gradients: Tensor
+    forwards: Tensor
+
+
+def attack(
+    attack: Attack, model: Classifier, x: Any, y: Any, threat: Threat, *, goal: Goal | None = None, seed: int = 0,
+    ids: Any = None, batch_size: int | None = None, progress: Progress = silent,
+) -> AttackResult:  # fmt: skip
+    """Run one attack on rows in memory and judge it.
+
+    x: (N, ...) numbers within the model's bounds; y: (N,) integers, the true labels; tensors or numpy arrays.
+    goal: ``Away()`` (default) or ``Toward(labels)``. ids: integers that name the rows in random draws.
+    Robust accuracy counts rows that are right and that the attack leaves so: an upper bound. For data that do not fit
+    into memory, data sets and groups, see ``audit``. Raises InputError, InputTypeError."""
+    if not isinstance(attack, Attack):
+        raise InputTypeError(f"the attack is {attack!r}; pass an attack such as PGD(steps=40).")
+    with evaluating(model, seed) if isinstance(model, Classifier) else torch.no_grad():
+        case = make_case(model, x, y, threat, goal=goal, seed=seed, ids=ids, batch=batch_size)
+        logits = logits_of(case.model, case.x, case.batch)
+        check_logits(logits, case.y, case.model)
+        wrong = Away().reached(logits, case.y)
+        found = _attack_rows(attack, case, (~(wrong & case.goal.reached(logits, case.y))).nonzero().flatten(), progress)
+        verdict = judge(case, found.x_adv)
+    n = len(case)
+    return AttackResult(
+        found.x_adv, verdict.success, verdict.distance, verdict.prediction, Rate(n - int(wrong.sum()), n),
+        Rate(int((~wrong & ~verdict.success).sum()), n), found.gradients, found.forwards,
+    )  # fmt: skip
+
+
+def _attack_rows(attack: Attack, case: Case, rows: Tensor, progress: Progress) -> Found:
+    """Attack the chosen rows pool by pool; the others keep their input."""
+    found = Found.nothing(case)
+    for part in rows.split(POOL * case.batch):
+        found.improve(part, attack.run(case.take(part)))
+        progress("attacking", int(part[-1]) + 1, len(case))
+    return found
+
+
+def audit(
+    model: Classifier, data: Any, threat: Threat, *, groups: Mapping[str, Any] | None = None,
+    effort: str = "standard", cascade: str | Sequence[Any] | None = None, goal: Goal | None = None, seed: int = 0,
+    alone: bool = False, batch_size: int | None = None, out: str | Path | None = None, resume: bool = False,
+    examples: Literal["all", "none"] = "all", origin: str | None = None, progress: Progress = silent,
+) -> Audit:  # fmt: skip
+    """Measure how robust ``model`` is, and for whom it breaks first: the main job.
+
+    data: ``(x, y)``, a DataLoader, a data set, a name such as "mnist", or the path of an .npz or IDX file.
+    groups: attributes of the rows, each (N,); "class" is always there.
+    effort: "quick", "standard" or "thorough"; cascade: attacks of your own instead, also ``f(model, x, y) -> x_adv``.
+    alone: also run each attack on the rows that an earlier one broke, to tell what it leaves standing on its own; the
+        cascade's result is the same either way.
+    out: the run folder; without it the files live as long as the audit. resume: go on with an unfinished run there.
+    examples: "none" keeps the adversarial inputs off the disk. origin: where the model comes from, for the record.
+    progress: called as ``progress(label, done, total)``.
+    Memory does not grow with the number of rows. Raises InputError, InputTypeError, OutputExistsError."""
+    if examples not in ("all", "none"):
+        raise InputError(f'examples is {examples!r}; choose "all" or "none".')
+    if resume and out is None:
+        raise InputError("resume needs the run folder: pass out=...")
+    chosen = choose(cascade, effort)
+    source = read(data, groups)
+    keep = TemporaryDirectory(prefix="brinell-") if out is None else None
+    path = Path(keep.name) / "audit" if keep else Path(out or "")
+    named = effort if cascade is None else cascade if isinstance(cascade, str) else "own"
+    options = Options(named, alone, seed, batch_size, examples, origin, progress)
+    record = run_audit(model, source, threat, goal, chosen, RunFolder(path), options, resume)
+    return Audit(record, path, keep)

@@ -1,0 +1,75 @@
+"""What every attack is: a frozen value that holds parameters, and makes candidates when called."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from brinell.case import Case, make_case
+from brinell.goals import Goal
+from brinell.models.classifier import Classifier
+from brinell.models.state import evaluating
+from brinell.threats.base import Threat
+
+POOL = 4  # batches whose survivors share a pool
+
+
+class Found(NamedTuple):
+    """What a search brings back: candidates (N, ...), whether the search itself saw the goal reached, and its cost."""
+
+    x_adv: Tensor
+    height: Tensor  # (N,) what the attacker climbed, at the candidate; -inf where nobody looked
+    nominated: Tensor  # (N,) bool: for the judge to confirm
+    gradients: Tensor  # (N,) int64: forward and backward passes spent on each row
+    forwards: Tensor  # (N,) int64: forward passes without a backward
+
+    @classmethod
+    def nothing(cls, case: Case) -> "Found":
+        """No candidate but the input itself, at no cost."""
+        zeros = torch.zeros_like(case.y)
+        height = torch.full_like(zeros, -torch.inf, dtype=case.x.dtype)
+        return cls(case.x.clone(), height, zeros.bool(), zeros.clone(), zeros.clone())
+
+    def improve(self, rows: Tensor, other: "Found") -> None:
+        """Take over what ``other`` found better for ``rows``, ranked by (goal reached, height), and add its cost."""
+        better = ~self.nominated[rows] & (other.nominated | (other.height > self.height[rows]))
+        chosen = rows[better]
+        self.x_adv[chosen] = other.x_adv[better]
+        self.height[chosen] = other.height[better]
+        self.nominated[chosen] = other.nominated[better]
+        self.gradients[rows] += other.gradients
+        self.forwards[rows] += other.forwards
+
+
+class Attack(ABC):
+    """A frozen set of parameters. Subclasses are frozen dataclasses that say how to search; none holds a model."""
+
+    __slots__ = ()
+    access: ClassVar[str] = "gradients"
+    goals: ClassVar[str] = "away, toward"
+    threats: ClassVar[str] = "any"
+    source: ClassVar[str]
+
+    def __call__(
+        self, model: Classifier, x: Any, y: Any, threat: Threat, *, goal: Goal | None = None, seed: int = 0,
+        ids: Any = None,
+    ) -> Tensor:  # fmt: skip
+        """Candidates for all rows, a tensor like ``x``: inside the threat set and the bounds, but not judged.
+
+        x: (N, ...) numbers within the model's bounds. y: (N,) integers, the true labels. goal: ``Away()`` (default) or
+        ``Toward(labels)``. ids: (N,) integers that stand for the rows in random draws, their positions by default.
+        The model is left as it was. Raises InputError, InputTypeError."""
+        with evaluating(model, seed):
+            case = make_case(model, x, y, threat, goal=goal, seed=seed, ids=ids)
+            return self.run(case).x_adv
+
+    def run(self, case: Case) -> Found:
+        """Search pool by pool, so that memory beyond the result does not grow with the number of rows."""
+        size = POOL * case.batch
+        parts = [self.search(case.take(slice(start, start + size))) for start in range(0, len(case), size)]
+        return Found(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
+
+    @abstractmethod
+    def search(self, case: Case) -> Found:
+        """Look for adversarial examples of all rows at once; the model is in eval mode with frozen parameters."""

@@ -1,0 +1,192 @@
+"""The one loop of all iterated gradient attacks: where to start, what to climb, how to step, when to stop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+
+from brinell.attacks.base import Found
+from brinell.attacks.starts import Start
+from brinell.case import Case
+from brinell.objectives import Objective
+from brinell.rows import per_row, row_norm
+from brinell.threats.base import Place
+
+Rule: TypeAlias = Callable[[Tensor | None, Tensor], tuple[Tensor | None, Tensor]]
+_FULL = 0.8  # a pool is packed anew when less than this share of it still stands
+_PATIENCE = 4  # steps between two looks at a GPU pool: each look waits for the device
+
+
+def plain(memory: Tensor | None, grad: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Step along the gradient."""
+    return memory, grad
+
+
+@dataclass(frozen=True, slots=True)
+class Momentum:
+    """Step along a decaying sum of gradients, each of L1 norm 1. Source: Dong et al. 2018, arXiv:1710.06081."""
+
+    decay: float = 1.0
+
+    def __call__(self, memory: Tensor | None, grad: Tensor) -> tuple[Tensor | None, Tensor]:
+        """The new sum, as memory and as direction."""
+        norm = row_norm(grad, 1)
+        unit = grad / per_row(norm + (norm == 0), grad)
+        memory = unit if memory is None else self.decay * memory + unit
+        return memory, memory
+
+
+class Plan(NamedTuple):
+    """The four choices. ``sizes`` are step lengths as shares of eps, one for each step."""
+
+    start: Start
+    objective: Objective
+    sizes: tuple[float, ...]
+    rule: Rule = plain
+
+
+class Look(NamedTuple):
+    """What one pass shows: the height (N,) that the attacker climbs, whether the goal is reached, and the slope."""
+
+    height: Tensor
+    reached: Tensor
+    grad: Tensor
+
+
+def look(case: Case, x_adv: Tensor, objective: Objective) -> Look:
+    """One forward and one backward pass, to the input alone."""
+    x_adv = x_adv.detach().requires_grad_()
+    logits = case.model(x_adv)
+    height = case.goal.gain(objective, logits, case.y)
+    (grad,) = torch.autograd.grad(height.sum(), x_adv)
+    return Look(height.detach(), case.goal.reached(logits.detach(), case.y), grad)
+
+
+def glance(case: Case, x_adv: Tensor, objective: Objective) -> Look:
+    """One forward pass; there is no slope."""
+    with torch.no_grad():
+        logits = case.model(x_adv)
+        height = case.goal.gain(objective, logits, case.y)
+        return Look(height, case.goal.reached(logits, case.y), torch.empty(0))
+
+
+def move(case: Case, x_adv: Tensor, direction: Tensor, share: float) -> Tensor:
+    """One steepest step of ``share`` of eps along ``direction``, brought back into the set and the bounds."""
+    step = case.threat.step(direction, share * case.threat.eps, Place(x_adv, case.x, case.bounds))
+    return case.threat.project(x_adv + step, case.x, case.bounds)
+
+
+def ascend(case: Case, plan: Plan) -> Tensor:
+    """All steps for all rows, and the last point: what training wants, and what FGSM is."""
+    x_adv, memory = plan.start(case), None
+    for share in plan.sizes:
+        memory, direction = plan.rule(memory, look(case, x_adv, plan.objective).grad)
+        x_adv = move(case, x_adv, direction, share)
+    return x_adv
+
+
+@dataclass(slots=True)
+class _Squad:
+    """Rows that walk together: state is per row, so that any of them can leave."""
+
+    rows: Tensor
+    case: Case
+    x_adv: Tensor
+    best: Tensor
+    height: Tensor
+    reached: Tensor
+    memory: Tensor | None = None
+
+    def keep_better(self, seen: Look) -> None:
+        """Rank points by (goal reached, height); the first point that reaches the goal stays."""
+        better = ~self.reached & (seen.reached | (seen.height > self.height))
+        self.best = torch.where(per_row(better, self.best), self.x_adv, self.best)
+        self.height = torch.where(better, seen.height, self.height)
+        self.reached = self.reached | seen.reached
+
+    def take(self, rows: Tensor | slice) -> "_Squad":
+        memory = None if self.memory is None else self.memory[rows]
+        return _Squad(
+            self.rows[rows], self.case.take(rows), self.x_adv[rows], self.best[rows],
+            self.height[rows], self.reached[rows], memory,
+        )  # fmt: skip
+
+
+def climb(case: Case, plan: Plan) -> Found:
+    """Walk every row until its goal is reached or the steps are spent; bring back the best point of each.
+
+    Rows that are broken leave, and the rest are packed into full batches. A row's way does not depend on the others.
+    Its cost is counted until it is broken."""
+    found = Found.nothing(case)
+    squads = _split(_muster(case, plan), case.batch)
+    for step, share in enumerate((*plan.sizes, None)):
+        for squad in squads:
+            _advance(squad, plan, share, found)
+        if share is None or (step + 1) % (_PATIENCE if case.x.is_cuda else 1) == 0:
+            squads = _discharge(squads, found, case, share is None)
+        if not squads:
+            break
+    return found
+
+
+def climb_again(case: Case, plan: Plan, restarts: int) -> Found:
+    """``climb`` from several starts; each further one takes on only the rows that still stand."""
+    found = climb(case, plan)
+    for restart in range(1, restarts):
+        rows = (~found.nominated).nonzero().flatten()
+        if not len(rows):
+            break
+        found.improve(rows, climb(case.take(rows).at(restart=restart), plan))
+    return found
+
+
+def _muster(case: Case, plan: Plan) -> _Squad:
+    x_adv = plan.start(case)
+    height = torch.full((len(case),), -torch.inf, dtype=case.x.dtype, device=case.x.device)
+    return _Squad(torch.arange(len(case), device=case.x.device), case, x_adv, x_adv, height, height > 0)
+
+
+def _advance(squad: _Squad, plan: Plan, share: float | None, found: Found) -> None:
+    seen = (glance if share is None else look)(squad.case, squad.x_adv, plan.objective)
+    spent = found.forwards if share is None else found.gradients
+    spent[squad.rows] += (~squad.reached).long()
+    squad.keep_better(seen)
+    if share is not None:
+        squad.memory, direction = plan.rule(squad.memory, seen.grad)
+        squad.x_adv = move(squad.case, squad.x_adv, direction, share)
+
+
+def _discharge(squads: list[_Squad], found: Found, case: Case, all_of_them: bool) -> list[_Squad]:
+    """Write down what is done and pack the rest anew, once enough rows fell."""
+    standing = sum(int((~squad.reached).sum()) for squad in squads)
+    total = sum(len(squad.rows) for squad in squads)
+    if not all_of_them and standing > _FULL * total:
+        return squads
+    for squad in squads:
+        found.x_adv[squad.rows] = squad.best
+        found.height[squad.rows] = squad.height
+        found.nominated[squad.rows] = squad.reached
+    if all_of_them or not standing:
+        return []
+    return _split(_join([squad.take(~squad.reached) for squad in squads], case), case.batch)
+
+
+def _join(squads: list[_Squad], case: Case) -> _Squad:
+    if len(squads) == 1:
+        return squads[0]
+    rows = torch.cat([squad.rows for squad in squads])
+    memories = [squad.memory for squad in squads if squad.memory is not None]
+    return _Squad(
+        rows, case.take(rows),
+        torch.cat([squad.x_adv for squad in squads]), torch.cat([squad.best for squad in squads]),
+        torch.cat([squad.height for squad in squads]), torch.cat([squad.reached for squad in squads]),
+        torch.cat(memories) if memories else None,
+    )  # fmt: skip
+
+
+def _split(squad: _Squad, batch: int) -> list[_Squad]:
+    if len(squad.rows) <= batch:
+        return [squad]
+    return [squad.take(slice(start, start + batch)) for start in range(0, len(squad.rows), batch)]

@@ -1,0 +1,96 @@
+"""Where inputs, true labels and groups come from: files, arrays and data sets, read in blocks.
+
+``read`` makes a ``Source`` of whatever a user has; ``NAMES`` are the data sets that have a name.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from brinell.data import digits, idx, mnist, npz
+from brinell.data.loaders import from_loader, refuse_stream
+from brinell.data.sampling import fingerprint, labels, stratified
+from brinell.data.sources import Arrays, Grouped, Mapped, Selected, Source
+from brinell.errors import InputMissingError, InputTypeError
+from brinell.progress import Progress, silent
+
+__all__ = [
+    "NAMES",
+    "Arrays",
+    "Grouped",
+    "Mapped",
+    "Selected",
+    "Source",
+    "fingerprint",
+    "labels",
+    "read",
+    "stratified",
+]
+
+NAMES: Mapping[str, Callable[[Progress], Source]] = {
+    "digits": lambda _: digits.load("test"),
+    "digits:train": lambda _: digits.load("train"),
+    "mnist": lambda progress: mnist.load("test", progress),
+    "mnist:train": lambda progress: mnist.load("train", progress),
+}
+
+
+def read(data: object, groups: Mapping[str, object] | None = None, progress: Progress = silent) -> Source:
+    """Inputs, labels and groups as a source of rows.
+
+    data: a tuple ``(x, y)`` of tensors, arrays or lists; one of ``NAMES``; a path to an .npz file (``x``,
+    ``y``, ``group_*``) or to IDX images, ``"images.idx,labels.idx"`` for both files; a map-style torch
+    ``Dataset`` or a ``DataLoader``, whose data set is read in its own order; or a source.
+    groups: one value a row each, added to the groups that a file has. progress: told of a download.
+    Raises InputError and its kinds, which name what is wrong with the data and the remedy.
+    """
+    given = groups is not None and len(groups) > 0
+    source = _source(data, given, progress)
+    return Grouped(source, groups) if groups is not None and given else source
+
+
+def _source(data: Any, grouped: bool, progress: Progress) -> Source:
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, str | Path):
+        known = NAMES.get(str(data))
+        return known(progress) if known else _file(str(data))
+    if isinstance(data, tuple) and len(data) == 2:
+        return Arrays(*data)
+    if isinstance(data, DataLoader):
+        return from_loader(data, grouped=grouped)
+    refuse_stream(data)
+    if hasattr(data, "__getitem__") and not isinstance(data, Tensor | np.ndarray | Mapping | tuple | list):
+        return Mapped(data)
+    size = f" of {len(data)}" if isinstance(data, tuple | list) else ""
+    raise InputTypeError(
+        f"data is a {type(data).__name__}{size}; pass the tuple (x, y), a name ({', '.join(NAMES)}), a path "
+        "to an .npz or IDX file, a Dataset or a DataLoader."
+    )
+
+
+def _file(text: str) -> Source:
+    images, comma, labels = text.rpartition(",")
+    if comma and not Path(text).exists():
+        return idx.load(_existing(images), _existing(labels))
+    path = _existing(text)
+    return npz.load(path) if _is_npz(path) else idx.load(path)
+
+
+def _existing(text: str) -> Path:
+    path = Path(text.strip()).expanduser()
+    if not path.is_file():
+        raise InputMissingError(
+            f"{text!r} is neither a data set ({', '.join(NAMES)}) nor a file: check the spelling and the "
+            "folder."
+        )
+    return path
+
+
+def _is_npz(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"PK" or path.suffix == ".npz"

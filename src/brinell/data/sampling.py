@@ -1,0 +1,74 @@
+"""Some of the rows, all of the labels, and the identity of the data."""
+
+import hashlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from brinell.data.border import Array, Rows
+from brinell.data.sources import Arrays, Grouped, Selected, Source
+from brinell.errors import InputError
+
+
+def stratified(source: Source, n: int, seed: int) -> Source:
+    """``n`` rows, every class in proportion (largest remainder), in their own order.
+
+    n: 1 to the number of rows. The same seed chooses the same rows with every version of numpy.
+    Raises InputError when n is out of range.
+    """
+    if not 1 <= n <= len(source):
+        raise InputError(f"n is {n}; pass 1 to {len(source)}, the number of rows.")
+    return source if n == len(source) else Selected(source, stratified_rows(labels(source).numpy(), n, seed))
+
+
+def stratified_rows(y: Array, n: int, seed: int) -> Array:
+    """``n`` row numbers, (n,) ascending, of the labels ``y`` (N,), every class in proportion."""
+    # Of every class the rows with the lowest tickets are taken. The raw bits of a bit generator, unlike what
+    # np.random.Generator makes of them, are promised to stay the same from version to version.
+    tickets = np.random.PCG64(seed % 2**64).random_raw(len(y))
+    classes, counts = np.unique(y, return_counts=True)
+    quotas = _largest_remainder(counts, n)
+    chosen = []
+    for label, quota in zip(classes, quotas, strict=True):
+        rows = np.flatnonzero(y == label)
+        chosen.append(rows[np.argsort(tickets[rows], kind="stable")[:quota]])
+    return np.sort(np.concatenate(chosen))
+
+
+def labels(source: Source, block: int = 1024) -> Tensor:
+    """The true labels of all rows, (N,) int64; inputs that lie in arrays or files are not read for it."""
+    return torch.cat([_labels(source, slice(start, start + block)) for start in range(0, len(source), block)])
+
+
+def fingerprint(source: Source, block: int = 1024) -> str:
+    """The sha256 (64 hex digits) of shape, dtype, inputs (as float32) and labels (int64), all little-endian.
+
+    It does not depend on ``block``, on groups or on the name. ``block`` rows are in memory at a time.
+    """
+    inputs, truths = hashlib.sha256(), hashlib.sha256()
+    described = ""
+    for start in range(0, len(source), block):
+        x, y = source.block(slice(start, start + block))
+        described = f"{(len(source), *x.shape[1:])} {x.dtype}"
+        inputs.update(x.float().numpy().astype("<f4", copy=False).data)
+        truths.update(y.numpy().astype("<i8", copy=False).data)
+    return hashlib.sha256(f"{described} {inputs.hexdigest()} {truths.hexdigest()}".encode()).hexdigest()
+
+
+def _labels(source: Source, rows: Rows) -> Tensor:
+    match source:
+        case Arrays():
+            return source.y[rows]
+        case Selected():
+            return _labels(source.source, source.index[rows])
+        case Grouped():
+            return _labels(source.source, rows)
+    return source.block(rows)[1]
+
+
+def _largest_remainder(counts: Array, n: int) -> Array:
+    whole, remainder = np.divmod(counts * n, counts.sum())
+    left_over = n - whole.sum()
+    whole[np.argsort(-remainder, kind="stable")[:left_over]] += 1
+    return whole

@@ -1,0 +1,20 @@
+"""What brinell raises when it is used wrongly: each message names the value, the limit and the remedy.
+
+All are ``ValueError`` as well, so callers need not import them; the command line answers them with exit code 2.
+"""
+
+
+class InputError(ValueError):
+    """An argument, a file or a setting that cannot be worked with."""
+
+
+class InputTypeError(InputError, TypeError):
+    """An argument of the wrong kind."""
+
+
+class InputMissingError(InputError, FileNotFoundError):
+    """A file, a folder or a package that is not there."""
+
+
+class OutputExistsError(InputError, FileExistsError):
+    """A folder that would be overwritten."""

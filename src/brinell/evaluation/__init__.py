@@ -1,0 +1,22 @@
+"""Evaluation: the cascade over a data set, preflight, groups, and the audit with its record and its folder."""
+
+from brinell.evaluation.audit import Audit, load_audit, summary
+from brinell.evaluation.cascades import EFFORTS, choose
+from brinell.evaluation.folder import RunFolder
+from brinell.evaluation.groups import GroupGap, GroupRow
+from brinell.evaluation.record import AuditRecord
+from brinell.evaluation.run import Options, run_audit
+
+__all__ = [
+    "Audit",
+    "AuditRecord",
+    "EFFORTS",
+    "GroupGap",
+    "GroupRow",
+    "Options",
+    "RunFolder",
+    "choose",
+    "load_audit",
+    "run_audit",
+    "summary",
+]

@@ -1,0 +1,134 @@
+"""The audit: a cascade over a data set, judged, by group, in a folder that can be resumed, stored and read again."""
+
+import shutil
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+from torch import Tensor
+
+from brinell.errors import InputMissingError, OutputExistsError
+from brinell.evaluation.folder import ADVERSARIAL, EXAMPLES, RECORD, map_adversarial, read_table
+from brinell.evaluation.groups import GroupGap, GroupRow, by_group, group_gap, worst_group
+from brinell.evaluation.record import AuditRecord, read_record
+from brinell.statistics import Rate
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A finished audit: the record and the files in its run folder.
+
+    Robust accuracy is an upper bound (a stronger attack may break more), and its interval speaks of sampling only.
+    Two audits are equal if their records and their tables are."""
+
+    record: AuditRecord
+    folder: Path
+    _keep: TemporaryDirectory[str] | None = field(default=None, repr=False)  # removed with the last reference
+
+    @property
+    def clean_accuracy(self) -> Rate:
+        """Rows that the model gets right without an attack."""
+        return self.record.clean.rate
+
+    @property
+    def robust_accuracy(self) -> Rate:
+        """Rows that are right and that no attack of the cascade broke: an upper bound."""
+        return self.record.robust.rate
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """A row per example: id, label, group_*, clean_prediction, broken_by (null: it stands; "clean": wrong without
+        an attack), adversarial_prediction, distance, gradients, forwards, unstable, and, where asked for, a column
+        ``alone: ATTACK`` that says whether the attack breaks the row on its own."""
+        return read_table(self.folder / EXAMPLES)
+
+    @property
+    def x_adv(self) -> Tensor:
+        """The adversarial inputs, row for row with the data, memory-mapped; unbroken rows hold the best attempt.
+
+        Raises InputMissingError where the audit was run with ``examples="none"``."""
+        return map_adversarial(self.folder / ADVERSARIAL)
+
+    def by_group(self, *names: str) -> list[GroupRow]:
+        """Rates for each group of an attribute, such as "class", or of the intersection of several."""
+        return by_group(self.table, names)
+
+    def worst_group(self, *names: str) -> GroupRow:
+        """The group with the lowest robust accuracy, with simultaneous (Bonferroni) intervals."""
+        return worst_group(self.table, names)
+
+    def gap(self, *names: str) -> GroupGap:
+        """Robust accuracy of the best group less that of the worst, with a simultaneous interval."""
+        return group_gap(self.table, names)
+
+    def save(self, path: str | Path) -> Path:
+        """Copy the run folder to ``path``, which must not exist. Returns it. Raises OutputExistsError."""
+        path = Path(path)
+        if path.exists():
+            raise OutputExistsError(f"{path} exists; name another folder.")
+        partial = path.with_name(path.name + ".part")
+        shutil.copytree(self.folder, partial)
+        partial.rename(path)
+        return path
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Audit):
+            return NotImplemented
+        return self.record == other.record and bool(self.table.equals(other.table))
+
+    __hash__ = None  # type: ignore[assignment]  # equality reads files
+
+    def __str__(self) -> str:
+        facts = self.record.settings
+        lines = [
+            f"{facts.threat}, goal {facts.goal}, {facts.data.n} rows of {facts.data.name}",
+            f"clean accuracy   {self.clean_accuracy}",
+            f"robust accuracy  {self.robust_accuracy}, an upper bound",
+            *(f"warning: {warning}" for warning in self.record.warnings),
+        ]
+        return "\n".join(lines)
+
+
+def load_audit(path: str | Path) -> Audit:
+    """Read a run folder. Raises InputMissingError where there is none or it is unfinished, InputError on damage."""
+    folder = Path(path)
+    if not (folder / RECORD).is_file():
+        unfinished = "; an unfinished run is there, go on with resume" if (folder / "parts").is_dir() else ""
+        raise InputMissingError(f"there is no finished audit in {folder}{unfinished}.")
+    audit = Audit(read_record(folder / RECORD), folder)
+    if audit.table.num_rows != audit.record.settings.data.n:
+        raise InputMissingError(f"{folder / EXAMPLES} holds {audit.table.num_rows} rows, the record says "
+                                f"{audit.record.settings.data.n}. Run the audit again.")  # fmt: skip
+    return audit
+
+
+def summary(audit: Audit) -> dict[str, Any]:
+    """The record with its rates and groups worked out, as plain values: what ``--json`` prints."""
+    facts = audit.record.model_dump(mode="json")
+    facts["clean_accuracy"] = _rate(audit.clean_accuracy)
+    facts["robust_accuracy"] = _rate(audit.robust_accuracy)
+    facts["groups"] = {name: _group(audit, name) for name in audit.record.settings.data.groups}
+    return facts
+
+
+def _group(audit: Audit, name: str) -> dict[str, Any]:
+    worst, gap = audit.worst_group(name), audit.gap(name)
+    return {
+        "rows": [_row(row) for row in audit.by_group(name)],
+        "worst": _row(worst),
+        "gap": None if gap.best is None else gap._asdict(),
+    }
+
+
+def _row(row: GroupRow) -> dict[str, Any]:
+    return row._asdict() | {
+        "clean_accuracy": _rate(row.clean_accuracy), "robust_accuracy": _rate(row.robust_accuracy),
+    }  # fmt: skip
+
+
+def _rate(rate: Rate) -> dict[str, Any]:
+    value = rate.value if rate.n else None
+    return {"value": value, "low": rate.low, "high": rate.high, "n": rate.n, "level": rate.level}

@@ -1,0 +1,94 @@
+"""One block of rows through the cascade and the judge: the part of an audit that a resume can skip."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from brinell.attacks import Attack
+from brinell.attacks.base import Found
+from brinell.case import Case, check_logits
+from brinell.goals import Away
+from brinell.judge import judge, logits_of, predictions
+
+NOT_BROKEN, WRONG_CLEAN = -2, -1  # in ``broken_by``; else the position of the attack
+
+
+@dataclass(slots=True)
+class Block:
+    """What became of each row, (N,) each: filled in stage by stage."""
+
+    x_adv: Tensor
+    clean_prediction: Tensor
+    broken_by: Tensor
+    gradients: Tensor  # (N, S) by stage
+    forwards: Tensor  # (N, S)
+    alone: Tensor  # (N, S) bool: broken by this attack, where it was tried
+    adversarial_prediction: Tensor
+    distance: Tensor
+    unstable: Tensor
+
+    @property
+    def standing(self) -> Tensor:
+        """Rows that are right without an attack and that nothing broke, (N,) bool."""
+        return self.broken_by == NOT_BROKEN
+
+
+def clean_block(case: Case, stages: int) -> Block:
+    """The block before any attack. Raises InputError on clean logits that cannot be worked with."""
+    logits = logits_of(case.model, case.x, case.batch)
+    check_logits(logits, case.y, case.model)
+    wrong = Away().reached(logits, case.y)
+    costs = torch.zeros(len(case), stages, dtype=torch.int64, device=case.x.device)
+    prediction = predictions(logits, case.y)
+    return Block(
+        x_adv=case.x.clone(), clean_prediction=prediction, broken_by=torch.where(wrong, WRONG_CLEAN, NOT_BROKEN),
+        gradients=costs, forwards=costs.clone(), alone=costs.bool(), adversarial_prediction=prediction.clone(),
+        distance=torch.zeros_like(case.x[:, 0].reshape(len(case), -1)[:, 0]), unstable=wrong & False,
+    )  # fmt: skip
+
+
+def run_stage(case: Case, block: Block, stage: int, attack: Attack, alone: bool) -> None:
+    """Let one attack loose on the rows that stand (or, ``alone``, on all that were right), and judge its nominees.
+
+    A row's outcome in the cascade is the same either way: draws depend on row and stage only."""
+    right = block.broken_by != WRONG_CLEAN
+    rows = (right if alone else block.standing).nonzero().flatten()
+    if not len(rows):
+        return
+    found = attack.run(case.take(rows).at(stage=stage))
+    broken = _confirm(case.take(rows), found)
+    block.gradients[rows, stage] = found.gradients
+    block.forwards[rows, stage] = found.forwards
+    block.alone[rows, stage] = broken
+    standing = block.standing[rows]
+    block.x_adv[rows[standing]] = found.x_adv[standing]
+    block.broken_by[rows[standing & broken]] = stage
+
+
+def _confirm(case: Case, found: Found) -> Tensor:
+    """The judge's word on the rows that the search nominated, (N,) bool; who is rejected goes on standing."""
+    nominees = found.nominated.nonzero().flatten()
+    broken = torch.zeros_like(found.nominated)
+    if len(nominees):
+        broken[nominees] = judge(case.take(nominees), found.x_adv[nominees]).success
+    return broken
+
+
+def confirm_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:
+    """Judge every row a second time in another layout (reversed order, smaller batches), as read back from disk.
+
+    Rows on which the two disagree are unstable: rounding alone decides them."""
+    order = torch.arange(len(case) - 1, -1, -1, device=case.x.device)
+    second = case.take(order)
+    verdict = judge(_with_batch(second, max(1, case.batch * 3 // 4)), read_back().to(case.x)[order])
+    back = order  # a reversal undoes itself
+    block.adversarial_prediction = verdict.prediction[back]
+    block.distance = verdict.distance[back]
+    block.unstable = verdict.success[back] != (block.broken_by >= 0)
+    block.unstable &= block.broken_by != WRONG_CLEAN
+
+
+def _with_batch(case: Case, batch: int) -> Case:
+    return Case(case.model, case.x, case.y, case.threat, case.goal, case.draws, case.bounds, batch)

@@ -1,0 +1,112 @@
+"""Cascades: attacks from cheap to expensive, each working only on the rows that still stand."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from brinell.attacks import FGSM, PGD, Attack
+from brinell.attacks.base import Found
+from brinell.case import Case
+from brinell.errors import InputError, InputTypeError
+from brinell.evaluation.record import AttackFacts
+from brinell.models.classifier import Classifier
+
+Cascade: TypeAlias = tuple[Attack, ...]
+Foreigner: TypeAlias = Callable[[Classifier, Tensor, Tensor], Tensor]
+
+EFFORTS: dict[str, Cascade] = {
+    "quick": (FGSM(), PGD(steps=20), PGD(steps=20, objective="margin", start="structured")),
+    "standard": (FGSM(), PGD(steps=40), PGD(steps=40, objective="margin", start="structured", restarts=4)),
+    "thorough": (
+        FGSM(),
+        PGD(steps=100, restarts=2),
+        PGD(steps=100, objective="margin", start="structured", restarts=10),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign(Attack):
+    """Somebody else's attack, ``call(model, x, y) -> x_adv``, judged like ours.
+
+    The model it gets is the Classifier: raw inputs in, logits out. Passes are counted where they go through it."""
+
+    source = "the user's own"
+    call: Foreigner
+
+    def search(self, case: Case) -> Found:
+        """Call it once on the pool; its cost is shared out evenly over the rows."""
+        seen = {True: 0, False: 0}
+
+        def count(_module: Any, inputs: tuple[Tensor, ...]) -> None:
+            seen[torch.is_grad_enabled() and inputs[0].requires_grad] += len(inputs[0])
+
+        hook = case.model.register_forward_pre_hook(count)
+        try:
+            x_adv = self.call(case.model, case.x.clone(), case.y.clone())
+        finally:
+            hook.remove()
+        if not isinstance(x_adv, Tensor) or x_adv.shape != case.x.shape:
+            came = tuple(x_adv.shape) if isinstance(x_adv, Tensor) else type(x_adv).__name__
+            raise InputError(f"{_name(self.call)} returned {came}; it must return a tensor {tuple(case.x.shape)}.")
+        found = Found.nothing(case)
+        return found._replace(
+            x_adv=x_adv.detach().to(case.x), nominated=~found.nominated,
+            gradients=found.gradients + seen[True] // len(case), forwards=found.forwards + seen[False] // len(case),
+        )  # fmt: skip
+
+
+def choose(cascade: str | Sequence[Any] | None, effort: str) -> Cascade:
+    """The cascade that was asked for: a preset's name, attacks of one's own, or that of the effort.
+
+    Raises InputError, InputTypeError."""
+    wanted = effort if cascade is None else cascade
+    if isinstance(wanted, str):
+        if wanted not in EFFORTS:
+            raise InputError(f"effort is {wanted!r}; choose one of {', '.join(EFFORTS)}.")
+        return EFFORTS[wanted]
+    attacks = [wanted] if callable(wanted) else list(wanted)
+    if not attacks:
+        raise InputError("the cascade is empty; give at least one attack, such as (PGD(),).")
+    for attack in attacks:
+        if isinstance(attack, type) or not callable(attack):
+            raise InputTypeError(f"the cascade holds {attack!r}; give attacks such as PGD(), or f(model, x, y) -> x_adv.")
+    return tuple(attack if isinstance(attack, Attack) else Foreign(attack) for attack in attacks)
+
+
+def describe(cascade: Cascade) -> tuple[AttackFacts, ...]:
+    """Label, kind and all parameters of each attack; equal labels are numbered."""
+    labels: list[str] = []
+    for attack in cascade:
+        label = _label(attack)
+        again = sum(other == label or other.startswith(f"{label} #") for other in labels)
+        labels.append(f"{label} #{again + 1}" if again else label)
+    return tuple(
+        AttackFacts(label=label, kind=type(attack).__name__, parameters=_parameters(attack))
+        for label, attack in zip(labels, cascade, strict=True)
+    )
+
+
+def _parameters(attack: Attack) -> dict[str, Any]:
+    values = {field.name: getattr(attack, field.name) for field in fields(attack)}  # type: ignore[arg-type]
+    return {name: _name(value) if callable(value) else value for name, value in values.items()}
+
+
+def _label(attack: Attack) -> str:
+    """The name, and the parameters that differ from their defaults: ``PGD(margin, structured, restarts=4)``."""
+    if isinstance(attack, Foreign):
+        return _name(attack.call)
+    changed = []
+    for field in fields(attack):  # type: ignore[arg-type]
+        value = getattr(attack, field.name)
+        if field.default is MISSING or value != field.default:
+            text = _name(value) if callable(value) else f"{value:g}" if isinstance(value, float) else str(value)
+            changed.append(text if field.name in ("objective", "start") else f"{field.name}={text}")
+    return f"{type(attack).__name__}({', '.join(changed)})" if changed else type(attack).__name__
+
+
+def _name(value: Any) -> str:
+    return str(getattr(value, "__qualname__", None) or type(value).__qualname__)

@@ -1,0 +1,166 @@
+"""The run folder: written block by block, so that a killed audit resumes, and memory stays flat."""
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from brinell.errors import InputError, InputMissingError, OutputExistsError
+from brinell.evaluation.record import Settings, write_json
+
+RECORD, EXAMPLES, ADVERSARIAL, GALLERY, CLOCK = (
+    "run.json", "examples.parquet", "adversarial.safetensors", "gallery.safetensors", "clock.json",
+)  # fmt: skip
+_SETTINGS, _PARTS = "settings.json", "parts"
+_DTYPES = {torch.float32: ("F32", np.dtype("<f4")), torch.float64: ("F64", np.dtype("<f8"))}
+
+
+class RunFolder:
+    """The files of one audit. Parts appear whole or not at all; ``run.json`` comes last and means finished."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._map: np.memmap[Any, Any] | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the record stands."""
+        return (self.path / RECORD).is_file()
+
+    def open(self, settings: Settings, resume: bool) -> None:
+        """Make the folder, or take up the unfinished run in it if its settings are the same.
+
+        Raises OutputExistsError where something is there and ``resume`` is off, InputError where it is another run."""
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputExistsError(f"{self.path} is a file; name a folder that does not exist yet.")
+        if self.path.exists() and any(self.path.iterdir()):
+            if not resume:
+                raise OutputExistsError(
+                    f"the folder {self.path} exists and is not empty; resume it (--resume, resume=True) or name another."
+                )
+            self._compare(settings)
+        (self.path / _PARTS).mkdir(parents=True, exist_ok=True)
+        if not self.finished:
+            write_json(settings, self.path / _SETTINGS)
+
+    def _compare(self, settings: Settings) -> None:
+        source = self.path / (RECORD if self.finished else _SETTINGS)
+        try:
+            held = json.loads(source.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as problem:
+            raise InputError(f"{self.path} holds no audit that could be resumed ({problem}); name another.") from problem
+        held = held["settings"] if self.finished else held
+        wanted = json.loads(settings.model_dump_json())
+        if held != wanted:
+            differs = [_difference(key, held.get(key), value) for key, value in wanted.items() if held.get(key) != value]
+            raise InputError(f"{self.path} holds another audit: {'; '.join(differs)}. Name another folder.")
+
+    def has_part(self, number: int) -> bool:
+        """Whether block ``number`` is done."""
+        return self._part(number).is_file()
+
+    def write_part(self, number: int, table: pa.Table) -> None:
+        """Write the rows of a block; the block counts as done once the file has its name."""
+        if self._map is not None:
+            self._map.flush()
+        partial = self._part(number).with_suffix(".part")
+        pq.write_table(table, partial)
+        _settle(partial, self._part(number))
+
+    def parts(self, count: int) -> Iterator[pa.Table]:
+        """The rows of all blocks, in order."""
+        for number in range(count):
+            yield read_table(self._part(number))
+
+    def _part(self, number: int) -> Path:
+        return self.path / _PARTS / f"{number:06d}.parquet"
+
+    def merge(self, count: int) -> None:
+        """Join the parts into ``examples.parquet``, one part in memory at a time."""
+        partial = self.path / (EXAMPLES + ".part")
+        writer: pq.ParquetWriter | None = None
+        for table in self.parts(count):
+            writer = writer or pq.ParquetWriter(partial, table.schema)
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
+        _settle(partial, self.path / EXAMPLES)
+
+    def clean_up(self) -> None:
+        """Drop what only a resume needs."""
+        for part in (self.path / _PARTS).glob("*"):
+            part.unlink()
+        (self.path / _PARTS).rmdir()
+        (self.path / _SETTINGS).unlink(missing_ok=True)
+
+    def adversarial(self, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+        """Reserve ``adversarial.safetensors`` for one tensor ``x_adv``, to be filled in block by block."""
+        path = self.path / ADVERSARIAL
+        name, kind = _DTYPES[dtype]
+        size = int(np.prod(shape)) * kind.itemsize
+        header = json.dumps({"x_adv": {"dtype": name, "shape": list(shape), "data_offsets": [0, size]}}).encode()
+        header += b" " * (-len(header) % 8)
+        offset = 8 + len(header)
+        if not path.is_file() or path.stat().st_size != offset + size:
+            with path.open("wb") as file:
+                file.write(struct.pack("<Q", len(header)) + header)
+                file.truncate(offset + size)
+        self._map = np.memmap(path, dtype=kind, mode="r+", offset=offset, shape=shape)
+
+    def write_rows(self, rows: slice, x_adv: Tensor) -> None:
+        """Write the adversarial inputs of a block."""
+        if self._map is not None:
+            self._map[rows] = x_adv.cpu().numpy()
+
+    def read_rows(self, rows: slice) -> Tensor:
+        """Read them back from the file."""
+        assert self._map is not None
+        self._map.flush()
+        return torch.from_numpy(np.array(self._map[rows]))
+
+
+def _settle(partial: Path, final: Path) -> None:
+    """Give a finished file its name, after its bytes have reached the disk."""
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(final)
+
+
+def _difference(key: str, held: Any, wanted: Any) -> str:
+    if isinstance(held, dict) and isinstance(wanted, dict):
+        inner = [name for name in wanted if held.get(name) != wanted[name]]
+        return ", ".join(_difference(f"{key}.{name}", held.get(name), wanted[name]) for name in inner)
+    return f"{key} is {held!r} there, {wanted!r} here"
+
+
+def read_table(path: Path) -> pa.Table:
+    """The table in ``path``. Raises InputError where it is missing or damaged."""
+    if not path.is_file():
+        raise InputMissingError(f"there is no {path}; run the audit again, or with resume.")
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as problem:
+        raise InputError(f"{path} is damaged: {problem}. Run the audit again.") from problem
+
+
+def map_adversarial(path: Path) -> Tensor:
+    """The tensor ``x_adv`` in ``path``, memory-mapped; changes to it stay in memory. Raises InputError."""
+    if not path.is_file():
+        raise InputMissingError(f"there is no {path}: this audit was run without keeping its examples.")
+    try:
+        with path.open("rb") as file:
+            length = struct.unpack("<Q", file.read(8))[0]
+            facts = json.loads(file.read(length))["x_adv"]
+        kind = next(kind for name, kind in _DTYPES.values() if name == facts["dtype"])
+        mapped = np.memmap(path, dtype=kind, mode="c", offset=8 + length, shape=tuple(facts["shape"]))
+    except (OSError, ValueError, KeyError, struct.error, StopIteration, OverflowError, MemoryError) as problem:
+        raise InputError(f"{path} is damaged: {problem}. Run the audit again.") from problem
+    return torch.from_numpy(mapped)

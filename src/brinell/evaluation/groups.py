@@ -1,0 +1,92 @@
+"""Who breaks first: rates by group, the worst group, and the gap, from the table of examples."""
+
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from brinell.errors import InputError
+from brinell.statistics import LEVEL, SMALL, Gap, Rate, gap, simultaneous
+
+MISSING = "(missing)"
+
+
+class GroupRow(NamedTuple):
+    """One group: its value (a tuple of values for an intersection), its size and its rates.
+
+    ``small`` says that it has too few rows to speak of (fewer than 30)."""
+
+    group: Any
+    n: int
+    clean_accuracy: Rate
+    robust_accuracy: Rate
+    small: bool
+
+
+class GroupGap(NamedTuple):
+    """Robust accuracy of the best group less that of the worst, with an interval that holds although both were picked
+    after looking (Bonferroni). NaN, with best and worst None, where there are fewer than two groups."""
+
+    value: float
+    low: float
+    high: float
+    best: Any
+    worst: Any
+
+
+def by_group(table: pa.Table, names: tuple[str, ...], level: float = LEVEL) -> list[GroupRow]:
+    """A row for each group of the attribute, or of the intersection of several, in the order of their values.
+
+    Raises InputError on an unknown attribute."""
+    columns = [f"group_{name}" for name in names]
+    known = [name.removeprefix("group_") for name in table.column_names if name.startswith("group_")]
+    for name in names:
+        if name not in known:
+            raise InputError(f"there is no group {name!r}; this audit has: {', '.join(known)}.")
+    if not names:
+        raise InputError(f"name at least one group; this audit has: {', '.join(known)}.")
+    right = pc.cast(pc.equal(table["clean_prediction"], table["label"]), pa.int64())
+    robust = pc.cast(pc.is_null(table["broken_by"]), pa.int64())
+    counted = (
+        table.select(columns).append_column("right", right).append_column("robust", robust)
+        .group_by(columns).aggregate([("right", "sum"), ("robust", "sum"), ("robust", "count")])
+    ).to_pylist()  # fmt: skip
+    rows = [_row(entry, columns, level) for entry in counted]
+    return sorted(rows, key=lambda row: _order(row.group))
+
+
+def worst_group(table: pa.Table, names: tuple[str, ...]) -> GroupRow:
+    """The group with the lowest robust accuracy, its rates at the level that holds for all groups at once.
+
+    Small groups are passed over unless there are no others."""
+    rows = _speaking(by_group(table, names))
+    raised = simultaneous([row.robust_accuracy for row in rows])
+    rate, row = min(zip(raised, rows, strict=True), key=lambda pair: pair[0].value)
+    return row._replace(robust_accuracy=rate, clean_accuracy=row.clean_accuracy.at_level(rate.level))
+
+
+def group_gap(table: pa.Table, names: tuple[str, ...]) -> GroupGap:
+    """The distance between the best and the worst group; small groups are passed over unless there are no others."""
+    rows = _speaking(by_group(table, names))
+    found: Gap = gap([row.robust_accuracy for row in rows])
+    if found.best < 0:
+        return GroupGap(found.value, found.low, found.high, None, None)
+    return GroupGap(found.value, found.low, found.high, rows[found.best].group, rows[found.worst].group)
+
+
+def _speaking(rows: list[GroupRow]) -> list[GroupRow]:
+    return [row for row in rows if not row.small] or rows
+
+
+def _row(entry: dict[str, Any], columns: list[str], level: float) -> GroupRow:
+    values = tuple(MISSING if entry[column] is None else entry[column] for column in columns)
+    n = entry["robust_count"]
+    return GroupRow(
+        values if len(values) > 1 else values[0], n,
+        Rate(entry["right_sum"], n, level), Rate(entry["robust_sum"], n, level), n < SMALL,
+    )  # fmt: skip
+
+
+def _order(group: Any) -> Any:
+    parts = group if isinstance(group, tuple) else (group,)
+    return tuple((isinstance(part, str), part) for part in parts)

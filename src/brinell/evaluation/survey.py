@@ -1,0 +1,55 @@
+"""One walk over the data before anything is attacked: checks every row, hashes it, and gathers the labels."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from brinell.case import as_inputs
+from brinell.data import Source
+from brinell.errors import InputError
+from brinell.models.classifier import Classifier
+from brinell.progress import Progress
+
+
+class Survey(NamedTuple):
+    """What the walk found: sha256 of inputs, labels and groups; the labels (N,) int64; the shape of one input."""
+
+    sha256: str
+    y: Tensor
+    shape: tuple[int, ...]
+
+
+def blocks(n: int, size: int) -> Iterator[slice]:
+    """Consecutive blocks of ``size`` rows."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def survey(
+    source: Source, model: Classifier, size: int, groups: Mapping[str, np.ndarray[Any, Any]], progress: Progress
+) -> Survey:  # fmt: skip
+    """Check all inputs against the model's bounds, and hash them. Raises InputError naming the rows at fault."""
+    inputs, labels = hashlib.sha256(), []
+    shape: tuple[int, ...] | None = None
+    for rows in blocks(len(source), size):
+        x, y = source.block(rows)
+        try:
+            as_inputs(model, x)
+        except InputError as problem:
+            raise type(problem)(f"rows {rows.start} to {rows.stop - 1}: {problem}") from problem
+        if shape is not None and tuple(x.shape[1:]) != shape:
+            raise InputError(f"row {rows.start} has shape {tuple(x.shape[1:])}, earlier ones {shape}; use one shape.")
+        shape = tuple(x.shape[1:])
+        inputs.update(x.to(torch.float32).contiguous().numpy().tobytes())
+        labels.append(y)
+        progress("reading the data", rows.stop, len(source))
+    y = torch.cat(labels)
+    whole = hashlib.sha256(inputs.digest() + y.numpy().tobytes())
+    for name, values in groups.items():
+        whole.update(f"{name}\n".encode())
+        whole.update("\x1f".join(map(str, values.tolist())).encode())
+    return Survey(whole.hexdigest(), y, shape or ())

@@ -1,0 +1,92 @@
+"""What counts as success. ``y`` is always the truth; a goal is a value beside it, and knows its own sign.
+
+No other part of the package asks whether an attack is targeted.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from brinell.errors import InputError
+from brinell.objectives import Objective, margin
+
+
+class Goal(Protocol):
+    """What an attacker wants of the logits (N, K) of rows whose true labels are ``y`` (N,)."""
+
+    def gain(self, objective: Objective, logits: Tensor, y: Tensor) -> Tensor:
+        """What the attacker climbs, (N,)."""
+        ...
+
+    def reached(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Whether each row is where the attacker wants it, (N,) bool. A tie of the top logits is not."""
+        ...
+
+    def take(self, rows: Tensor | slice) -> "Goal":
+        """The same goal for the chosen rows."""
+        ...
+
+    def bind(self, y: Tensor, classes: int) -> "Goal":
+        """The goal checked against all rows, on their device. Raises InputError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Any label but the true one: the untargeted goal, and the default."""
+
+    def gain(self, objective: Objective, logits: Tensor, y: Tensor) -> Tensor:
+        """The objective at the true label, (N,)."""
+        return objective(logits, y)
+
+    def reached(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Whether some other logit is above that of the true label, (N,) bool."""
+        return margin(logits, y) > 0
+
+    def take(self, rows: Tensor | slice) -> "Away":  # noqa: ARG002 - the same for all rows
+        """Itself."""
+        return self
+
+    def bind(self, y: Tensor, classes: int) -> "Away":  # noqa: ARG002 - nothing to check
+        """Itself."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Toward:
+    """A wanted label: the targeted goal.
+
+    labels: (N,) integers in [0, K), one for each row, or one integer for all. A row whose wanted label is the true
+    one cannot be broken: being right is no success."""
+
+    labels: Any
+
+    def gain(self, objective: Objective, logits: Tensor, y: Tensor) -> Tensor:  # noqa: ARG002
+        """Minus the objective at the wanted label, (N,)."""
+        return -objective(logits, self.labels)
+
+    def reached(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Whether the wanted label has the top logit and is not the true one, (N,) bool."""
+        return (margin(logits, self.labels) < 0) & (self.labels != y)
+
+    def take(self, rows: Tensor | slice) -> "Toward":
+        """The goal of the chosen rows."""
+        return Toward(self.labels[rows])
+
+    def bind(self, y: Tensor, classes: int) -> "Toward":
+        """The goal with its labels checked, as an int64 tensor on the device of ``y``. Raises InputError."""
+        labels = torch.as_tensor(self.labels, device=y.device)
+        if labels.is_floating_point() or labels.dtype == torch.bool:
+            raise InputError(f"the wanted labels are {labels.dtype}; pass integers in 0..{classes - 1}.")
+        if labels.dim() == 0:
+            labels = labels.expand(len(y))
+        if labels.shape != y.shape:
+            raise InputError(
+                f"{tuple(labels.shape)} wanted labels for {len(y)} rows; give one for each row, or one for all."
+            )
+        if len(labels) and not (0 <= int(labels.min()) and int(labels.max()) < classes):
+            worst = int(labels.max()) if int(labels.max()) >= classes else int(labels.min())
+            raise InputError(f"a wanted label is {worst}; the model's classes are 0..{classes - 1}.")
+        return Toward(labels.long())

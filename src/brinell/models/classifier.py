@@ -1,0 +1,112 @@
+"""The model as an attacker sees it: raw inputs within bounds in, logits out, normalisation inside."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from brinell.bounds import Bounds
+from brinell.errors import InputError, InputTypeError
+
+
+class Classifier(nn.Module):
+    """An ``nn.Module`` with the range of its inputs and, if it wants one, its normalisation.
+
+    net: takes (N, ...) float, any trailing shape, and returns logits (N, K) with K >= 2, or one logit (N,) or (N, 1)
+        for two classes; a dict or an object with ``logits``, or a tuple whose first tensor they are, is unwrapped.
+    bounds: (low, high), numbers or arrays that broadcast against one input, in the input's own unit.
+    normalize: (mean, std), numbers, one value for each channel (axis 1), or arrays shaped like one input; applied to
+        the raw input before ``net``. Leave it out where ``net`` normalises by itself.
+
+    Calling it gives logits (N, K), at least float32; one logit ``z`` becomes the two logits ``(0, z)``.
+    ``training_log`` holds the record of the training where ``harden`` made the classifier, else None.
+    Raises InputTypeError and InputError on arguments that cannot be worked with."""
+
+    mean: Tensor | None
+    std: Tensor | None
+
+    def __init__(self, net: nn.Module, bounds: Any, normalize: tuple[Any, Any] | None = None) -> None:
+        super().__init__()
+        if not isinstance(net, nn.Module) or isinstance(net, Classifier):
+            raise InputTypeError(f"net is {type(net).__name__}; pass the nn.Module that returns the logits.")
+        self.net = net
+        self._bounds = Bounds.of(bounds)
+        mean, std = (None, None) if normalize is None else _read_normalize(normalize)
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+        self.training_log: Any = None
+
+    @property
+    def bounds(self) -> Bounds:
+        """The lowest and highest value of an input."""
+        return self._bounds
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether raw inputs are normalised here, before the network."""
+        return self.mean is not None
+
+    @property
+    def anchor(self) -> Tensor:
+        """An empty tensor on the device and in the dtype that inputs should have."""
+        for tensor in (*self.net.parameters(), *self.net.buffers()):
+            if tensor.is_floating_point():
+                return tensor.new_empty(0)
+        return torch.empty(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, K) of raw inputs ``x`` (N, ...) within the bounds."""
+        if self.mean is not None and self.std is not None:
+            x = (x - _along_channels(self.mean, x)) / _along_channels(self.std, x)
+        logits = _unwrap(self.net(x))
+        return _two_classes_at_least(logits, len(x))
+
+
+def _read_normalize(pair: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
+    try:
+        mean, std = (torch.as_tensor(side, dtype=torch.float32) for side in pair)
+    except (TypeError, ValueError) as problem:
+        raise InputError(f"normalize is {pair!r}; give (mean, std), numbers or arrays.") from problem
+    if not (mean.isfinite().all() and std.isfinite().all() and (std > 0).all()):
+        raise InputError(f"normalize is {pair!r}; mean must be finite and std finite and above 0.")
+    return mean, std
+
+
+def _along_channels(value: Tensor, x: Tensor) -> Tensor:
+    """One value for each channel stands along axis 1; anything else broadcasts as it is."""
+    if value.dim() == 1 and x.dim() > 2:
+        value = value.reshape(-1, *[1] * (x.dim() - 2))
+    return value.to(x.dtype)
+
+
+def _unwrap(output: Any) -> Tensor:
+    """The logits in what a network returned: itself, ``.logits``, ``["logits"]``, or the first tensor of a tuple."""
+    if isinstance(output, Tensor):
+        return output
+    inside = getattr(output, "logits", None)
+    if isinstance(output, Mapping):
+        inside = output.get("logits")
+    elif inside is None and isinstance(output, Sequence):
+        inside = next((part for part in output if isinstance(part, Tensor)), None)
+    if isinstance(inside, Tensor):
+        return inside
+    names = f" with keys {sorted(map(str, output))}" if isinstance(output, Mapping) else ""
+    raise InputTypeError(
+        f"the network returned {type(output).__name__}{names}; return logits, a tuple that starts with them, or a dict "
+        'or object in which they are called "logits".'
+    )
+
+
+def _two_classes_at_least(logits: Tensor, n: int) -> Tensor:
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()
+    if logits.shape in ((n,), (n, 1)):
+        z = logits.reshape(n, 1)
+        return torch.cat([torch.zeros_like(z), z], 1)
+    if logits.dim() != 2 or len(logits) != n:
+        raise InputError(
+            f"the network returned shape {tuple(logits.shape)} for {n} rows; it must return logits (N, K), "
+            "or one logit (N,) or (N, 1) for two classes."
+        )
+    return logits

@@ -1,0 +1,62 @@
+"""Leave the caller's model as it was: modes, parameters, buffers and random state, also after an error."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@contextmanager
+def evaluating(model: nn.Module, seed: int | None = None) -> Iterator[None]:
+    """Put ``model`` into eval mode with frozen parameters; put everything back afterwards, one by one.
+
+    With ``seed``, what the model itself draws from the global generators inside is a function of it."""
+    with _same_modules(model), _same_buffers(model), same_random_state(seed):
+        model.eval()
+        for parameter in model.parameters():
+            parameter.requires_grad_(False)
+        yield
+
+
+@contextmanager
+def _same_modules(model: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    frozen = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter, wanted in frozen:
+            parameter.requires_grad_(wanted)
+
+
+@contextmanager
+def _same_buffers(model: nn.Module) -> Iterator[None]:
+    before = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in before:
+                if not torch.equal(buffer, value):
+                    buffer.copy_(value)
+
+
+@contextmanager
+def same_random_state(seed: int | None = None) -> Iterator[None]:
+    """Give the global generators of torch, numpy and Python back as they were; seed them inside if asked."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            if seed is not None:
+                torch.manual_seed(seed % (1 << 63))
+                np.random.seed(seed % (1 << 32))
+                random.seed(seed)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

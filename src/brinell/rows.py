@@ -1,0 +1,25 @@
+"""Per-row arithmetic on tensors of any trailing shape: the one place that reshapes row values."""
+
+import torch
+from torch import Tensor
+
+
+def flat(x: Tensor) -> Tensor:
+    """View ``x`` (N, ...) as (N, D)."""
+    return x.reshape(len(x), -1)
+
+
+def per_row(values: Tensor, like: Tensor) -> Tensor:
+    """View one value per row, (N,), so that it broadcasts against ``like`` (N, ...)."""
+    return values.reshape(-1, *[1] * (like.dim() - 1))
+
+
+def row_norm(x: Tensor, p: float) -> Tensor:
+    """The p-norm of each row of ``x`` (N, ...), as (N,)."""
+    return torch.linalg.vector_norm(flat(x), ord=p, dim=1)
+
+
+def unit_rows(x: Tensor, p: float) -> Tensor:
+    """``x`` (N, ...) with every row scaled to p-norm 1; rows of zeros stay zero."""
+    norm = row_norm(x, p)
+    return x / per_row(norm + (norm == 0), x)

@@ -1,0 +1,21 @@
+"""Threat sets: the inputs that an attacker may reach. Add one: a file here and a line in ``THREATS``."""
+
+from brinell.errors import InputError
+from brinell.threats.base import Ball, Place, Threat
+from brinell.threats.l0 import L0
+from brinell.threats.l1 import L1
+from brinell.threats.l2 import L2
+from brinell.threats.linf import Linf
+
+THREATS: dict[str, type[Ball]] = {"linf": Linf, "l2": L2, "l1": L1, "l0": L0}
+
+
+def threat(text: str) -> Ball:
+    """Read a threat set from text such as ``"linf:8/255"`` or ``"l2:0.5"``. Raises InputError."""
+    name, colon, eps = text.partition(":")
+    if not colon or name.strip().lower() not in THREATS:
+        raise InputError(f'the threat is {text!r}; write SET:EPS, such as "linf:8/255". Sets: {", ".join(THREATS)}.')
+    return THREATS[name.strip().lower()](eps.strip())
+
+
+__all__ = ["Linf", "L2", "L1", "L0", "THREATS", "threat", "Ball", "Place", "Threat"]

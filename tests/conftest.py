@@ -1,0 +1,65 @@
+"""What every test relies on: where the data is, and that nothing is skipped in silence."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+if SHARED_DATA.is_dir():
+    os.environ.setdefault("BRINELL_DATA", str(SHARED_DATA))
+
+
+def data_is_there() -> bool:
+    """Whether there is a folder of real data."""
+    return Path(os.environ.get("BRINELL_DATA", SHARED_DATA)).is_dir()
+
+
+def cuda_is_there() -> bool:
+    """Whether there is a GPU that the tests can use."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+NEEDS = {
+    "cuda": (cuda_is_there, "there is no GPU"),
+    "data": (data_is_there, "there is no data folder; BRINELL_DATA names it"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, visibly, what needs something that this machine has not got."""
+    for marker, (is_there, reason) in NEEDS.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        missing = bool(marked) and not is_there()
+        for item in marked:
+            item.user_properties.append(("needs", marker))  # goes into the report, also from a worker process
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def unexcused_skips(config: pytest.Config) -> list[str]:
+    """What was skipped in CI without excuse: a GPU is one, the data folder only where there is none."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or os.environ.get("CI", "").lower() in ("", "0", "false"):
+        return []
+    excuses = {("needs", "cuda")} if data_is_there() else {("needs", "cuda"), ("needs", "data")}
+    skipped = reporter.stats.get("skipped", [])
+    return [report.nodeid for report in skipped if not excuses & set(getattr(report, "user_properties", ()))]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A skip without excuse fails the run."""
+    if session.exitstatus == pytest.ExitCode.OK and unexcused_skips(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which skips failed the run."""
+    if skips := unexcused_skips(config):
+        terminalreporter.section("skipped without excuse", red=True)
+        terminalreporter.line("In CI this fails the run: only tests marked cuda may be skipped.", red=True)
+        for nodeid in skips:
+            terminalreporter.line(nodeid)

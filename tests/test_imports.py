@@ -1,0 +1,38 @@
+"""Who may import whom, and what `import brinell` costs."""
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+import brinell
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = {"torch", "numpy", "scipy", "pyarrow"}
+PACKAGE = ROOT / "src" / "brinell"
+
+
+def test_every_room_imports_only_from_the_rooms_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
+    assert broken == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", ["brinell", "brinell.cli.app"])
+def test_importing_is_light(module: str) -> None:
+    program = (
+        f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'scipy', 'pyarrow'}} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", brinell.__all__)
+def test_no_module_shadows_a_public_name(name: str) -> None:
+    public = getattr(brinell, name)
+    assert not inspect.ismodule(public)
+    assert not list(PACKAGE.glob(f"{name}.py*"))
+    assert not (PACKAGE / name).exists()
