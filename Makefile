@@ -79,4 +79,4 @@ format: .venv/.stamp-dev ## bring the code into one format, and mend what ruff c
 
 clean: ## remove environments and caches; runs and data stay
 	rm -rf .venv .bench-venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage dist
-	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,11 +1,17 @@
 from brinell.api import AttackResult as AttackResult
 from brinell.api import attack as attack
 from brinell.api import audit as audit
+from brinell.api import harden as harden
 from brinell.attacks import ATTACKS as ATTACKS
 from brinell.attacks import BIM as BIM
 from brinell.attacks import FGSM as FGSM
 from brinell.attacks import PGD as PGD
 from brinell.attacks import MomentumPGD as MomentumPGD
+from brinell.defenses import RECIPES as RECIPES
+from brinell.defenses import FastFGSM as FastFGSM
+from brinell.defenses import PGDTraining as PGDTraining
+from brinell.defenses import Standard as Standard
+from brinell.defenses import Tutorial as Tutorial
 from brinell.errors import InputError as InputError
 from brinell.evaluation import Audit as Audit
 from brinell.evaluation import load_audit as load_audit

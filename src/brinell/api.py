@@ -6,13 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from brinell.attacks import Attack, Found
 from brinell.attacks.base import POOL
-from brinell.case import Case, check_logits, make_case
+from brinell.case import Case, check_logits, check_parts, make_case
 from brinell.data import read
+from brinell.defenses import Course, OnEpoch, Recipe, train
 from brinell.errors import InputError, InputTypeError
 from brinell.evaluation import Audit, Options, RunFolder, choose, run_audit
 from brinell.goals import Away, Goal
@@ -53,12 +53,15 @@ def attack(
     into memory, data sets and groups, see ``audit``. Raises InputError, InputTypeError."""
     if not isinstance(attack, Attack):
         raise InputTypeError(f"the attack is {attack!r}; pass an attack such as PGD(steps=40).")
-    with evaluating(model, seed) if isinstance(model, Classifier) else torch.no_grad():
+    check_parts(model, threat, goal, seed)
+    with evaluating(model, seed):
         case = make_case(model, x, y, threat, goal=goal, seed=seed, ids=ids, batch=batch_size)
         logits = logits_of(case.model, case.x, case.batch)
         check_logits(logits, case.y, case.model)
         wrong = Away().reached(logits, case.y)
-        found = _attack_rows(attack, case, (~(wrong & case.goal.reached(logits, case.y))).nonzero().flatten(), progress)
+        found = _attack_rows(
+            attack, case, (~(wrong & case.goal.reached(logits, case.y))).nonzero().flatten(), progress
+        )
         verdict = judge(case, found.x_adv)
     n = len(case)
     return AttackResult(
@@ -70,7 +73,7 @@ def attack(
 def _attack_rows(attack: Attack, case: Case, rows: Tensor, progress: Progress) -> Found:
     """Attack the chosen rows pool by pool; the others keep their input."""
     found = Found.nothing(case)
-    for part in rows.split(POOL * case.batch):
+    for part in rows.split(POOL * case.batch) if len(rows) else ():
         found.improve(part, attack.run(case.take(part)))
         progress("attacking", int(part[-1]) + 1, len(case))
     return found
@@ -98,10 +101,32 @@ def audit(
     if resume and out is None:
         raise InputError("resume needs the run folder: pass out=...")
     chosen = choose(cascade, effort)
-    source = read(data, groups)
+    source = read(data, groups, progress)
     keep = TemporaryDirectory(prefix="brinell-") if out is None else None
     path = Path(keep.name) / "audit" if keep else Path(out or "")
     named = effort if cascade is None else cascade if isinstance(cascade, str) else "own"
     options = Options(named, alone, seed, batch_size, examples, origin, progress)
     record = run_audit(model, source, threat, goal, chosen, RunFolder(path), options, resume)
     return Audit(record, path, keep)
+
+
+def harden(
+    model: Classifier, data: Any, threat: Threat, *, recipe: Recipe, epochs: int | None = None, seed: int = 0,
+    batch_size: int | None = None, lr: float | None = None, progress: Progress = silent,
+    on_epoch: OnEpoch | None = None,
+) -> Classifier:  # fmt: skip
+    """Train a copy of ``model`` with a recipe; the given one is left as it was.
+
+    data: as for ``audit``; never the rows that you will judge it on. recipe: such as ``PGDTraining()``.
+    epochs, batch_size, lr: the recipe's own choice by default; the optimiser is Adam.
+    on_epoch: called with the best model so far and its log after every epoch.
+    Returns a new Classifier in eval mode; its ``training_log`` has the settings, every epoch and notes in words.
+    The model starts from the weights that it has. Same seed, same weights, on one machine.
+    Raises InputError, InputTypeError; also where the loss is no longer finite."""
+    if not isinstance(recipe, Recipe):
+        raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
+    course = Course(
+        recipe.epochs if epochs is None else epochs, recipe.batch if batch_size is None else batch_size,
+        recipe.lr if lr is None else lr, seed,
+    )  # fmt: skip
+    return train(model, read(data, progress=progress), threat, recipe, course, progress, on_epoch)

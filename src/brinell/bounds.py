@@ -70,6 +70,7 @@ class Bounds:
 
     def check(self, x: Tensor, name: str = "x") -> Tensor:
         """``x`` (N, ...) clipped to the bounds; raises InputError where it leaves them by more than rounding."""
+        self._fit(x)
         slack = _SLACK * self.width
         excess = torch.maximum(x - (self.high + slack), (self.low - slack) - x)
         worst = excess.reshape(-1).argmax()
@@ -82,8 +83,20 @@ class Bounds:
             )
         return self.clip(x)
 
+    def _fit(self, x: Tensor) -> None:
+        if isinstance(self.low, Tensor):
+            try:
+                self.low.expand(x.shape[1:])
+            except RuntimeError as problem:
+                raise InputError(
+                    f"bounds have shape {tuple(self.low.shape)} and one input has {tuple(x.shape[1:])}; give "
+                    "numbers, or arrays that broadcast against one input, such as (C, 1, 1) for image channels."
+                ) from problem
+
     def __str__(self) -> str:
         if isinstance(self.low, Tensor) and isinstance(self.high, Tensor):
             lows, highs = self.low, self.high
-            return f"({lows.min():g}..{lows.max():g}, {highs.min():g}..{highs.max():g}), {lows.numel()} columns"
+            return (
+                f"({lows.min():g}..{lows.max():g}, {highs.min():g}..{highs.max():g}), {lows.numel()} columns"
+            )
         return f"({self.low:g}, {self.high:g})"

@@ -1,6 +1,7 @@
 """A case: everything that an attack and the judge need to know about the rows at hand, checked once at the border."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -49,16 +50,22 @@ def as_inputs(model: Classifier, x: Any) -> Tensor:
     try:
         x = torch.as_tensor(x)
     except (TypeError, ValueError, RuntimeError) as problem:
-        raise InputTypeError(f"x is {type(x).__name__}; pass a tensor or a numpy array (N, ...).") from problem
+        raise InputTypeError(
+            f"x is {type(x).__name__}; pass a tensor or a numpy array (N, ...)."
+        ) from problem
     anchor = model.anchor
     if x.is_complex():
         raise InputTypeError(f"x is {x.dtype}; pass real numbers.")
     if x.dim() < 2 or not len(x) or not x[0].numel():
-        raise InputError(f"x has shape {tuple(x.shape)}; pass at least one row, with the rows along axis 0: (N, ...).")
+        raise InputError(
+            f"x has shape {tuple(x.shape)}; pass at least one row, with the rows along axis 0: (N, ...)."
+        )
     x = x.detach().to(anchor.device if anchor.numel() or _placed(model) else x.device, anchor.dtype)
     bad = ~flat(x).isfinite().all(1)
     if bad.any():
-        raise InputError(f"x holds NaN or infinity, first in row {int(bad.nonzero()[0])}; mend or drop such rows.")
+        raise InputError(
+            f"x holds NaN or infinity, first in row {int(bad.nonzero()[0])}; mend or drop such rows."
+        )
     return model.bounds.to(x).check(x)
 
 
@@ -66,17 +73,21 @@ def _placed(model: Classifier) -> bool:
     return any(True for _ in model.net.parameters()) or any(True for _ in model.net.buffers())
 
 
-def as_labels(y: Any, n: int, device: torch.device) -> Tensor:
-    """``y`` as int64 (N,) on ``device``. Raises InputError, InputTypeError."""
+def as_labels(y: Any, n: int, device: torch.device, name: str = "labels") -> Tensor:
+    """``y`` as int64 (N,) on ``device``. Raises InputError, InputTypeError, which call them ``name``."""
     try:
         y = torch.as_tensor(y)
     except (TypeError, ValueError, RuntimeError) as problem:
-        raise InputTypeError(f"y is {type(y).__name__}; pass a tensor or a numpy array of integers (N,).") from problem
+        raise InputTypeError(
+            f"{name} are {type(y).__name__}; pass a tensor or a numpy array of integers (N,)."
+        ) from problem
     if y.is_floating_point() or y.is_complex():
-        raise InputTypeError(f"labels are {y.dtype}; pass integers, such as y.long().")
+        raise InputTypeError(f"{name} are {y.dtype}; pass integers, such as y.long().")
     if y.shape != (n,):
         hint = " One-hot rows become labels with y.argmax(1)." if y.dim() == 2 else ""
-        raise InputError(f"y has shape {tuple(y.shape)} for {n} rows of x; pass one label for each row, (N,).{hint}")
+        raise InputError(
+            f"{name} have shape {tuple(y.shape)} for {n} rows of x; pass one for each row, (N,).{hint}"
+        )
     return y.to(device, torch.int64)
 
 
@@ -97,7 +108,9 @@ def check_logits(logits: Tensor, y: Tensor, model: Classifier) -> None:
     wrong = (y < 0) | (y >= classes)
     if wrong.any():
         row = int(wrong.nonzero()[0])
-        raise InputError(f"label {int(y[row])} of row {row} is out of range; the model has classes 0..{classes - 1}.")
+        raise InputError(
+            f"label {int(y[row])} of row {row} is out of range; the model has classes 0..{classes - 1}."
+        )
 
 
 def _are_probabilities(logits: Tensor, model: Classifier) -> bool:
@@ -109,14 +122,20 @@ def _are_probabilities(logits: Tensor, model: Classifier) -> bool:
     return bool(sums_to_one.all() and (logits >= 0).all())
 
 
-def check_parts(model: Any, threat: Any) -> None:
-    """Raise InputTypeError where the model or the threat set is something else."""
+def check_parts(model: Any, threat: Any, goal: Any = None, seed: Any = 0) -> None:
+    """Raise InputTypeError where the model, the threat set, the goal or the seed is something else."""
     if not isinstance(model, Classifier):
         raise InputTypeError(
             f"the model is {type(model).__name__}; wrap it with the range of its inputs: Classifier(net, bounds=(0, 1))."
         )
     if not hasattr(threat, "project"):
-        raise InputTypeError(f'the threat is {threat!r}; pass a threat set such as Linf(0.3), or threat("linf:0.3").')
+        raise InputTypeError(
+            f'the threat is {threat!r}; pass a threat set such as Linf(0.3), or threat("linf:0.3").'
+        )
+    if goal is not None and not hasattr(goal, "bind"):
+        raise InputTypeError(f"the goal is {goal!r}; pass Away(), or Toward(labels) with the wanted labels.")
+    if not isinstance(seed, Integral):
+        raise InputTypeError(f"seed is {seed!r}; pass a whole number.")
 
 
 def batch_for(x: Tensor) -> int:
@@ -131,7 +150,9 @@ def make_case(
     """Check everything once and bundle it. Raises InputError, InputTypeError.
 
     ids: (N,) integers that name the rows in random draws; their positions by default."""
-    check_parts(model, threat)
+    check_parts(model, threat, goal, seed)
+    if batch is not None and batch < 1:
+        raise InputError(f"the batch size is {batch}; it must be at least 1, or left out.")
     x = as_inputs(model, x)
     y = as_labels(y, len(x), x.device)
     bounds = model.bounds.to(x)
@@ -142,7 +163,7 @@ def make_case(
     check_logits(logits, y[sample], model)
     if int(y.max()) >= logits.shape[1] or int(y.min()) < 0:
         check_logits(logits[:1].expand(len(y), -1), y, model)
-    ids = torch.arange(len(x)) if ids is None else as_labels(ids, len(x), x.device)
+    ids = torch.arange(len(x)) if ids is None else as_labels(ids, len(x), x.device, "ids")
     goal = (goal or Away()).bind(y, logits.shape[1])
     draws = Draws(seed, ids.to(x.device))
     return Case(model, x, y, threat, goal, draws, bounds, batch or batch_for(x))

@@ -86,7 +86,7 @@ class Toward:
             raise InputError(
                 f"{tuple(labels.shape)} wanted labels for {len(y)} rows; give one for each row, or one for all."
             )
-        if len(labels) and not (0 <= int(labels.min()) and int(labels.max()) < classes):
+        if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
             worst = int(labels.max()) if int(labels.max()) >= classes else int(labels.min())
             raise InputError(f"a wanted label is {worst}; the model's classes are 0..{classes - 1}.")
         return Toward(labels.long())

@@ -33,8 +33,10 @@ OBJECTIVES: dict[str, Objective] = {"cross_entropy": cross_entropy, "margin": ma
 
 def resolve(objective: str | Objective) -> Objective:
     """The objective of that name, or the callable itself. Raises InputError on an unknown name."""
-    if not isinstance(objective, str):
+    if callable(objective):
         return objective
     if objective not in OBJECTIVES:
-        raise InputError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}, or pass a callable.")
+        raise InputError(
+            f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}, or pass a callable."
+        )
     return OBJECTIVES[objective]

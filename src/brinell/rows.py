@@ -20,6 +20,8 @@ def row_norm(x: Tensor, p: float) -> Tensor:
 
 
 def unit_rows(x: Tensor, p: float) -> Tensor:
-    """``x`` (N, ...) with every row scaled to p-norm 1; rows of zeros stay zero."""
+    """``x`` (N, ...) with every row scaled to p-norm 1, however small or large; rows of zeros stay zero."""
+    largest = row_norm(x, float("inf"))
+    x = x / per_row(largest + (largest == 0), x)  # first, so that no power of a value under- or overflows
     norm = row_norm(x, p)
     return x / per_row(norm + (norm == 0), x)

@@ -90,6 +90,13 @@ def test_a_part_of_something_else_is_fetched_anew(fetch, mirror, tmp_path, left)
     assert mirror.asked[-1] == ("/" + NAME, None)
 
 
+def test_after_another_part_than_asked_for_the_whole_is_asked_for(fetch, faults, mirror, tmp_path):
+    mirror.faults = [faults["sends_another_part"]]
+    (tmp_path / f"{NAME}.part").write_bytes(CONTENT[:1000])
+    assert fetch(NAME, tmp_path, DIGEST).read_bytes() == CONTENT
+    assert mirror.asked == [("/" + NAME, "bytes=1000-"), ("/" + NAME, None)]
+
+
 @pytest.mark.parametrize("left", [b"damaged", gzip.compress(CONTENT)[:100], b""])
 def test_a_corrupt_file_is_deleted_and_fetched_anew(fetch, tmp_path, left, caplog):
     (tmp_path / NAME).write_bytes(left)

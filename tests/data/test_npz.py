@@ -143,9 +143,9 @@ def test_no_flipped_byte_changes_the_data(tmp_path, save):
     noticed = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zipfile warns of names that occur twice
-        for place in range(len(whole)):
+        for place in range(0, len(whole), 3):
             damaged = bytearray(whole)
             damaged[place] ^= 0xFF
             path.write_bytes(damaged)
             noticed += same_or_refused(path)
-    assert noticed > len(whole) / 2
+    assert noticed > len(whole) / 6

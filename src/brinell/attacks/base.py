@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from brinell.case import Case, make_case
+from brinell.case import Case, check_parts, make_case
 from brinell.goals import Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating
@@ -60,6 +60,7 @@ class Attack(ABC):
         x: (N, ...) numbers within the model's bounds. y: (N,) integers, the true labels. goal: ``Away()`` (default) or
         ``Toward(labels)``. ids: (N,) integers that stand for the rows in random draws, their positions by default.
         The model is left as it was. Raises InputError, InputTypeError."""
+        check_parts(model, threat, goal, seed)
         with evaluating(model, seed):
             case = make_case(model, x, y, threat, goal=goal, seed=seed, ids=ids)
             return self.run(case).x_adv

@@ -10,8 +10,9 @@ from torch import Tensor
 from brinell.attacks.base import Found
 from brinell.attacks.starts import Start
 from brinell.case import Case
+from brinell.errors import InputError
 from brinell.objectives import Objective
-from brinell.rows import per_row, row_norm
+from brinell.rows import per_row, unit_rows
 from brinell.threats.base import Place
 
 Rule: TypeAlias = Callable[[Tensor | None, Tensor], tuple[Tensor | None, Tensor]]
@@ -32,8 +33,7 @@ class Momentum:
 
     def __call__(self, memory: Tensor | None, grad: Tensor) -> tuple[Tensor | None, Tensor]:
         """The new sum, as memory and as direction."""
-        norm = row_norm(grad, 1)
-        unit = grad / per_row(norm + (norm == 0), grad)
+        unit = unit_rows(grad, 1)
         memory = unit if memory is None else self.decay * memory + unit
         return memory, memory
 
@@ -56,12 +56,19 @@ class Look(NamedTuple):
 
 
 def look(case: Case, x_adv: Tensor, objective: Objective) -> Look:
-    """One forward and one backward pass, to the input alone."""
+    """One forward and one backward pass, to the input alone; where the slope is undefined (NaN), it is 0.
+
+    Raises InputError where the model has no slope at all."""
     x_adv = x_adv.detach().requires_grad_()
     logits = case.model(x_adv)
     height = case.goal.gain(objective, logits, case.y)
+    if not height.requires_grad:
+        raise InputError(
+            "the model gives no gradient with respect to its input; remove what cuts it in the forward "
+            "(detach(), no_grad(), numpy, argmax), or use an attack that needs no gradients."
+        )
     (grad,) = torch.autograd.grad(height.sum(), x_adv)
-    return Look(height.detach(), case.goal.reached(logits.detach(), case.y), grad)
+    return Look(height.detach(), case.goal.reached(logits.detach(), case.y), grad.nan_to_num_())
 
 
 def glance(case: Case, x_adv: Tensor, objective: Objective) -> Look:

@@ -70,7 +70,7 @@ STARTS: dict[str, Start] = {"center": center, "uniform": uniform, "structured": 
 
 def resolve(start: str | Start) -> Start:
     """The start of that name, or the callable itself. Raises InputError on an unknown name."""
-    if not isinstance(start, str):
+    if callable(start):
         return start
     if start not in STARTS:
         raise InputError(f"start is {start!r}; choose one of {', '.join(STARTS)}, or pass a callable.")

@@ -4,6 +4,7 @@ import http.client
 import logging
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -89,7 +90,10 @@ class Fetcher:
     def _store(self, reply: Any, part: Path, have: int) -> None:
         if reply.headers.get_content_type() == "text/html":
             raise _TransferError(f"{reply.url} is a web page, not the file")
-        start, length = _start(reply, have), reply.headers["Content-Length"]
+        start, length = _start(reply), reply.headers["Content-Length"]
+        if start > have:
+            part.unlink(missing_ok=True)  # so that the next attempt asks for the whole file
+            raise _TransferError(f"{reply.url} sent another part of the file than asked for")
         total = start + int(length) if length else None
         done = start
         with part.open("ab") as file:
@@ -104,14 +108,12 @@ class Fetcher:
             raise _TransferError(f"{reply.url} broke off after {done} of {total} bytes")
 
 
-def _start(reply: Any, have: int) -> int:
+def _start(reply: Any) -> int:
     """Which byte of the file the reply begins with: a server may ignore where it is asked to go on."""
     if reply.status != http.HTTPStatus.PARTIAL_CONTENT:
         return 0
     sent = re.match(r"bytes (\d+)-", reply.headers.get("Content-Range", ""))
-    if sent is None or int(sent[1]) > have:
-        raise _TransferError(f"{reply.url} sent another part of the file than asked for")
-    return int(sent[1])
+    return int(sent[1]) if sent else sys.maxsize
 
 
 def _is_sound(path: Path, digest: str) -> bool:

@@ -42,9 +42,11 @@ def labels(source: Source, block: int = 1024) -> Tensor:
 
 
 def fingerprint(source: Source, block: int = 1024) -> str:
-    """The sha256 (64 hex digits) of shape, dtype, inputs (as float32) and labels (int64), all little-endian.
+    """What the data are, in 64 hex digits: the sha256 of "shape dtype inputs labels".
 
-    It does not depend on ``block``, on groups or on the name. ``block`` rows are in memory at a time.
+    Shape and dtype are those of all inputs, as Python and torch write them; inputs (as float32) and labels
+    (int64) stand there by the sha256 of their little-endian bytes. Neither ``block``, the number of rows in
+    memory at a time, nor groups nor name change it.
     """
     inputs, truths = hashlib.sha256(), hashlib.sha256()
     described = ""

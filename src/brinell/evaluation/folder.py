@@ -56,11 +56,17 @@ class RunFolder:
         try:
             held = json.loads(source.read_text(encoding="utf-8"))
         except (OSError, ValueError) as problem:
-            raise InputError(f"{self.path} holds no audit that could be resumed ({problem}); name another.") from problem
+            raise InputError(
+                f"{self.path} holds no audit that could be resumed ({problem}); name another."
+            ) from problem
         held = held["settings"] if self.finished else held
         wanted = json.loads(settings.model_dump_json())
         if held != wanted:
-            differs = [_difference(key, held.get(key), value) for key, value in wanted.items() if held.get(key) != value]
+            differs = [
+                _difference(key, held.get(key), value)
+                for key, value in wanted.items()
+                if held.get(key) != value
+            ]
             raise InputError(f"{self.path} holds another audit: {'; '.join(differs)}. Name another folder.")
 
     def has_part(self, number: int) -> bool:
@@ -106,7 +112,9 @@ class RunFolder:
         path = self.path / ADVERSARIAL
         name, kind = _DTYPES[dtype]
         size = int(np.prod(shape)) * kind.itemsize
-        header = json.dumps({"x_adv": {"dtype": name, "shape": list(shape), "data_offsets": [0, size]}}).encode()
+        header = json.dumps(
+            {"x_adv": {"dtype": name, "shape": list(shape), "data_offsets": [0, size]}}
+        ).encode()
         header += b" " * (-len(header) % 8)
         offset = 8 + len(header)
         if not path.is_file() or path.stat().st_size != offset + size:
@@ -161,6 +169,14 @@ def map_adversarial(path: Path) -> Tensor:
             facts = json.loads(file.read(length))["x_adv"]
         kind = next(kind for name, kind in _DTYPES.values() if name == facts["dtype"])
         mapped = np.memmap(path, dtype=kind, mode="c", offset=8 + length, shape=tuple(facts["shape"]))
-    except (OSError, ValueError, KeyError, struct.error, StopIteration, OverflowError, MemoryError) as problem:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        struct.error,
+        StopIteration,
+        OverflowError,
+        MemoryError,
+    ) as problem:
         raise InputError(f"{path} is damaged: {problem}. Run the audit again.") from problem
     return torch.from_numpy(mapped)

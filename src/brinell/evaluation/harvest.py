@@ -99,5 +99,9 @@ def pick_gallery(folder: RunFolder, source: Source) -> None:
         return
     x, _ = source.block(chosen)
     x_adv = torch.cat([folder.read_rows(slice(row, row + 1)) for row in chosen.tolist()])
-    tensors = {"id": torch.from_numpy(chosen), "x": x.to(x_adv.dtype).contiguous(), "x_adv": x_adv.contiguous()}
+    tensors = {
+        "id": torch.from_numpy(chosen),
+        "x": x.to(x_adv.dtype).contiguous(),
+        "x_adv": x_adv.contiguous(),
+    }
     save_file(tensors, folder.path / GALLERY)

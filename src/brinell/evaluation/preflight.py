@@ -55,7 +55,9 @@ def _normalised_twice(case: Case) -> str | None:
 
 
 def _was_training(modes: dict[nn.Module, bool]) -> str | None:
-    kinds = sorted({type(module).__name__ for module, mode in modes.items() if mode and isinstance(module, _MODAL)})
+    kinds = sorted(
+        {type(module).__name__ for module, mode in modes.items() if mode and isinstance(module, _MODAL)}
+    )
     if not kinds:
         return None
     return (

@@ -175,5 +175,9 @@ def _run_block(job: _Job, folder: RunFolder, rows: slice) -> pa.Table:
 
 def _write_clock(folder: RunFolder, seconds: float, rows: int) -> None:
     """What differs from run to run stays out of the record."""
-    clock = {"finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "seconds_of_last_session": round(seconds, 3), "rows": rows}
+    clock = {
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "seconds_of_last_session": round(seconds, 3),
+        "rows": rows,
+    }
     (folder.path / CLOCK).write_text(json.dumps(clock, indent=2) + "\n", encoding="utf-8")

@@ -101,7 +101,8 @@ def _unwrap(output: Any) -> Tensor:
 def _two_classes_at_least(logits: Tensor, n: int) -> Tensor:
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
-    if logits.shape in ((n,), (n, 1)):
+    squeezed = n == 1 and not logits.shape  # squeeze() drops the axis of a single row as well
+    if logits.shape in ((n,), (n, 1)) or squeezed:
         z = logits.reshape(n, 1)
         return torch.cat([torch.zeros_like(z), z], 1)
     if logits.dim() != 2 or len(logits) != n:

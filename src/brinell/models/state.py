@@ -13,8 +13,9 @@ from torch import nn
 def evaluating(model: nn.Module, seed: int | None = None) -> Iterator[None]:
     """Put ``model`` into eval mode with frozen parameters; put everything back afterwards, one by one.
 
-    With ``seed``, what the model itself draws from the global generators inside is a function of it."""
-    with _same_modules(model), _same_buffers(model), same_random_state(seed):
+    With ``seed``, what the model itself draws from the global generators inside is a function of it.
+    Gradients can be taken inside, also where the caller switched them off."""
+    with torch.inference_mode(False), _same_modules(model), _same_buffers(model), same_random_state(seed):
         model.eval()
         for parameter in model.parameters():
             parameter.requires_grad_(False)
@@ -36,12 +37,16 @@ def _same_modules(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _same_buffers(model: nn.Module) -> Iterator[None]:
-    before = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    tables = [(module._buffers, dict(module._buffers)) for module in model.modules()]
+    values = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
     try:
         yield
     finally:
+        for table, before in tables:  # a forward may have put another tensor in a buffer's place
+            table.clear()
+            table.update(before)
         with torch.no_grad():
-            for buffer, value in before:
+            for buffer, value in values:
                 if not torch.equal(buffer, value):
                     buffer.copy_(value)
 

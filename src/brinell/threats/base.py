@@ -53,6 +53,10 @@ class Threat(Protocol):
         """Whether each row lies in the set, up to rounding, (N,) bool."""
         ...
 
+    def scaled(self, share: float) -> "Threat":
+        """A set of the same kind with ``share`` of ``eps``."""
+        ...
+
     def check(self, x: Tensor, bounds: Bounds) -> None:
         """Raise InputError where the set makes no sense for such inputs."""
         ...
@@ -65,8 +69,8 @@ class Threat(Protocol):
 def read_eps(eps: float | str) -> float:
     """A positive number from ``0.3`` or ``"8/255"``. Raises InputError."""
     try:
-        top, _, bottom = str(eps).partition("/")
-        value = float(top) / float(bottom or 1)
+        top, slash, bottom = str(eps).partition("/")
+        value = float(top) / float(bottom if slash else 1)
     except (ValueError, ZeroDivisionError) as problem:
         raise InputError(f'eps is {eps!r}; give a number, or a fraction such as "8/255".') from problem
     if not (math.isfinite(value) and value > 0):
@@ -92,8 +96,15 @@ class Ball(ABC):
         """Whether each row is within ``eps``, (N,) bool.
 
         The slack is what rounding of the coordinates to their dtype can do to the distance."""
-        ulps = torch.finfo(x.dtype).eps * self.distance(torch.maximum(x.abs(), x_adv.abs()), torch.zeros_like(x))
-        return self.distance(x_adv, x) <= self.eps * (1 + 1e-6) + ulps
+        ulps = torch.finfo(x.dtype).eps * self.distance(
+            torch.maximum(x.abs(), x_adv.abs()), torch.zeros_like(x)
+        )
+        moved = self.distance(x_adv, x)
+        return moved.isfinite() & (moved <= self.eps * (1 + 1e-6) + ulps)
+
+    def scaled(self, share: float) -> "Ball":
+        """A ball of the same kind with ``share`` of ``eps``."""
+        return type(self)(self.eps * share)
 
     def check(self, x: Tensor, bounds: Bounds) -> None:
         """Raise InputError where ``eps`` exceeds the distance between opposite corners of the bounds."""

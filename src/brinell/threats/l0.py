@@ -23,7 +23,9 @@ class L0(Ball):
     def __init__(self, eps: float | str) -> None:
         Ball.__init__(self, eps)
         if self.eps != int(self.eps):
-            raise InputError(f"eps is {self.eps:g}; for l0 it counts values that change: a whole number above 0.")
+            raise InputError(
+                f"eps is {self.eps:g}; for l0 it counts values that change: a whole number above 0."
+            )
 
     def project(self, x_adv: Tensor, x: Tensor, bounds: Bounds, radius: Tensor | None = None) -> Tensor:
         """The nearest point to ``x_adv`` (N, ...) in the set about ``x`` and in the bounds; exact."""
@@ -55,6 +57,10 @@ class L0(Ball):
         """How many values changed, (N,)."""
         return (flat(x_adv) != flat(x)).sum(1).to(x.dtype)
 
+    def scaled(self, share: float) -> "L0":
+        """A set with ``share`` of ``eps``, rounded, at least 1."""
+        return L0(max(1, round(self.eps * share)))
+
     def contains(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """Whether at most ``eps`` values of each row changed, (N,) bool; a count needs no slack."""
         return self.distance(x_adv, x) <= self.eps
@@ -62,7 +68,11 @@ class L0(Ball):
     def suspicion(self, x: Tensor, bounds: Bounds) -> str | None:  # noqa: ARG002 - a count has no unit
         """Words for an ``eps`` that leaves no input untouched."""
         size = x[0].numel()
-        return f"eps {self.eps:g} lets more than half of the {size} values change." if self.eps > size / 2 else None
+        return (
+            f"eps {self.eps:g} lets more than half of the {size} values change."
+            if self.eps > size / 2
+            else None
+        )
 
     def _largest(self, score: Tensor, radius: Tensor | None) -> Tensor:
         """A mask (N, D) of the ``eps`` (or ``radius``) largest scores of each row."""

@@ -39,7 +39,9 @@ class L2(Ball):
             stuck = length * per_row(scale, delta) >= room
             spent = row_norm(room * stuck, 2).square()
             free = row_norm(length * ~stuck, 2).square()
-            better = ((r.square() - spent).clamp(min=0) / free.clamp(min=torch.finfo(delta.dtype).tiny)).sqrt()
+            better = (
+                (r.square() - spent).clamp(min=0) / free.clamp(min=torch.finfo(delta.dtype).tiny)
+            ).sqrt()
             scale = torch.where(free > 0, torch.maximum(scale, better), scale)
         return scale * (1 - 4 * torch.finfo(delta.dtype).eps)
 

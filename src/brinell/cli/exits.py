@@ -1,0 +1,90 @@
+"""How a command ends: 0 done, 1 unexpected failure, 2 wrong use, 130 interrupted."""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from brinell.errors import InputError
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+
+class Commands(TyperGroup):
+    """The commands, with an exit code for every kind of end. ``ctx.obj`` holds the words of the command line."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command that the words name, and exit. See ``click.Command.main``."""
+        words = args[0] if args else options.get("args")
+        options["obj"] = list(sys.argv[1:] if words is None else words)
+        if not options.pop("standalone_mode", True):
+            return super().main(*args, standalone_mode=False, **options)
+        sys.exit(_code_of(lambda: super(Commands, self).main(*args, standalone_mode=False, **options)))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C ends it in words."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            _tell(str(stop) or "interrupted: nothing was kept.")
+            raise typer.Exit(INTERRUPTED) from stop
+
+
+@contextmanager
+def if_interrupted(words: Callable[[], str]) -> Iterator[None]:
+    """Let Ctrl-C inside say ``words()``: what is kept, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(f"interrupted: {words()}") from stop
+
+
+def _code_of(run: Callable[[], Any]) -> int:
+    """The exit code of a run; says on stderr what went wrong."""
+    try:
+        result = run()
+    except InputError as problem:
+        return _fail(str(problem), MISUSED)
+    except typer.Abort:
+        return INTERRUPTED
+    except Exception as problem:
+        # What the parser raises has its class in click or in typer itself, by the version.
+        if hasattr(problem, "format_message"):
+            return _fail(_usage(problem), getattr(problem, "exit_code", MISUSED))
+        return _fail(_crash(problem), FAILED)
+    return result if isinstance(result, int) else 0
+
+
+def _usage(problem: Any) -> str:
+    """The parser's message, and where to look."""
+    command = getattr(getattr(problem, "ctx", None), "command_path", "brinell")
+    return f"{problem.format_message().rstrip('.')}; see {command} --help."
+
+
+def _crash(problem: Exception) -> str:
+    """What to say of a failure that nobody foresaw; the traceback goes where a person can send it from."""
+    what = f"{type(problem).__name__}: {problem}".rstrip(".:")
+    if os.environ.get("BRINELL_DEBUG", "") not in ("", "0"):
+        traceback.print_exception(problem)
+        return f"{what}."
+    text = "".join(traceback.format_exception(problem))
+    with tempfile.NamedTemporaryFile("w", prefix="brinell-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        file.write(text)
+    return f"{what}. This should not happen; the traceback is in {file.name}, and BRINELL_DEBUG=1 shows it here."
+
+
+def _fail(message: str, code: int) -> int:
+    _tell(f"error: {message}", color="red")
+    return code
+
+
+def _tell(message: str, color: str | None = None) -> None:
+    """One line on stderr."""
+    bare = "NO_COLOR" in os.environ or not sys.stderr.isatty()
+    typer.secho(" ".join(message.split()), err=True, fg=None if bare else color)

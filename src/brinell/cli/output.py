@@ -1,0 +1,86 @@
+"""What people read, as words and tables on stdout; and JSON for machines."""
+
+import inspect
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from brinell.statistics import Rate
+from brinell.threats import Ball
+
+_WIDTH = 120  # columns, where nobody says how wide the reader's screen is
+
+
+@contextmanager
+def for_machines(wanted: bool) -> Iterator[None]:
+    """Where ``wanted``, send all that is printed inside to stderr: stdout is to hold one JSON document."""
+    if not wanted:
+        yield
+        return
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def print_json(facts: Any) -> None:
+    """The JSON document. NaN, which JSON has not got, is a mistake here: ValueError."""
+    sys.stdout.write(json.dumps(facts, indent=2, allow_nan=False) + "\n")
+
+
+def say(text: str = "", style: str = "") -> None:
+    """A paragraph."""
+    console = _console()
+    console.print(Text(text, style), soft_wrap=not console.is_terminal)
+
+
+def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    """Short words on the left, and what they are on the right."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column(overflow="fold")
+    for left, right in pairs:
+        grid.add_row(Text(left), Text(right))
+    _console().print(grid)
+
+
+def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """A table; columns after the first are numbers or short words, aligned to the right."""
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="right" if position else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    _console().print(table)
+
+
+def threat_words(threat: Ball, bounds: str) -> str:
+    """The threat set, and what it means: the first sentence of its class."""
+    meaning = (inspect.getdoc(type(threat)) or "").partition("\n\n")[0].replace("``eps``", f"{threat.eps:g}")
+    return f"{threat}, inputs within {bounds}. {' '.join(meaning.split())}"
+
+
+def share(rate: Rate) -> str:
+    """A rate with its Wilson interval; its n stands elsewhere."""
+    if not rate.n:
+        return "undefined"
+    low, high = rate.wilson
+    return f"{rate.value:.1%} ({low:.1%} to {high:.1%})"
+
+
+def rate_facts(rate: Rate) -> dict[str, Any]:
+    """A rate for JSON, with its exact interval; undefined is null."""
+    value = rate.value if rate.n else None
+    return {"value": value, "low": rate.low, "high": rate.high, "n": rate.n, "level": rate.level}
+
+
+def _console() -> Console:
+    """stdout as it is now: it may have been sent elsewhere."""
+    told = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, markup=False, emoji=False, width=None if told else _WIDTH)

@@ -1,0 +1,74 @@
+"""Text from the command line read as values: bounds, goals, attacks and recipes with their parameters."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from brinell.errors import InputError
+from brinell.goals import Toward
+
+_Kind = TypeVar("_Kind")
+
+
+def read_bounds(text: str) -> tuple[float, float]:
+    """The two numbers of ``"0:255"``. Raises InputError; their order is checked where they are used."""
+    low, _, high = text.partition(":")
+    try:
+        return float(low), float(high)
+    except ValueError as problem:
+        raise InputError(f"the bounds are {text!r}; write LOW:HIGH, such as 0:1 or 0:255.") from problem
+
+
+def read_goal(target: int | None) -> Toward | None:
+    """The goal of an attacker who wants the label ``target``; None, which is any wrong label, without one."""
+    return None if target is None else Toward(target)
+
+
+def named(kinds: Mapping[str, type[_Kind]], what: str, text: str, pairs: Iterable[str] = ()) -> _Kind:
+    """The value that ``"PGD"`` or ``"PGD:steps=100,objective=margin"`` and further ``KEY=VALUE`` texts describe.
+
+    kinds: the frozen dataclasses to choose from, by name; ``what`` they are called. Raises InputError."""
+    name, _, inline = text.partition(":")
+    found = {each.lower(): kind for each, kind in kinds.items()}.get(name.strip().lower())
+    if found is None:
+        raise InputError(f"there is no {what} {name!r}; choose one of {', '.join(kinds)}.")
+    return found(**_parameters(found, [*filter(None, inline.split(",")), *pairs]))
+
+
+def defaults(kind: type[Any]) -> dict[str, Any]:
+    """The parameters of an attack or a recipe, with their defaults."""
+    return {field.name: field.default for field in fields(kind)}
+
+
+def _parameters(kind: type[Any], pairs: Iterable[str]) -> dict[str, Any]:
+    known, hints = defaults(kind), get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = (part.strip() for part in pair.partition("="))
+        if not equals:
+            raise InputError(f"the parameter {pair!r} has no value; write KEY=VALUE, such as steps=40.")
+        if key not in known:
+            there = ", ".join(f"{name}={value}" for name, value in known.items()) or "no parameters"
+            raise InputError(f"{kind.__name__} has no parameter {key!r}; it has {there}.")
+        values[key] = _read(key, text, hints[key])
+    return values
+
+
+def _read(key: str, text: str, hint: Any) -> Any:
+    """``text`` as what the parameter's type hint asks for."""
+    allowed = get_args(hint) or (hint,)
+    if NoneType in allowed and text.lower() == "none":
+        return None
+    if str in allowed:
+        return text
+    try:
+        return int(text) if int in allowed else _fraction(text)
+    except (ValueError, ZeroDivisionError) as problem:
+        wanted = "a whole number" if int in allowed else "a number, or a fraction such as 0.01/0.3"
+        raise InputError(f"{key} is {text!r}; give {wanted}.") from problem
+
+
+def _fraction(text: str) -> float:
+    top, _, bottom = text.partition("/")
+    return float(top) / float(bottom or 1)

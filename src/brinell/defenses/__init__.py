@@ -1,0 +1,30 @@
+"""Defenses: recipes to train a harder model. Add one: a file here and a line in ``RECIPES``."""
+
+from brinell.defenses.base import Recipe
+from brinell.defenses.fast import FastFGSM
+from brinell.defenses.log import EpochResult, TrainingLog
+from brinell.defenses.pgd import PGDTraining
+from brinell.defenses.standard import Standard
+from brinell.defenses.training import Course, OnEpoch, train
+from brinell.defenses.tutorial import Tutorial
+
+RECIPES: dict[str, type[Recipe]] = {
+    "Standard": Standard,
+    "Tutorial": Tutorial,
+    "FastFGSM": FastFGSM,
+    "PGDTraining": PGDTraining,
+}
+
+__all__ = [
+    "Standard",
+    "Tutorial",
+    "FastFGSM",
+    "PGDTraining",
+    "RECIPES",
+    "Course",
+    "EpochResult",
+    "OnEpoch",
+    "Recipe",
+    "TrainingLog",
+    "train",
+]

@@ -1,0 +1,39 @@
+"""PGD training: the recipe that has held since 2018."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from brinell.attacks.loop import Plan, ascend
+from brinell.attacks.starts import uniform
+from brinell.case import Case
+from brinell.defenses.base import Recipe, attacking, check_steps, shrunk, train_on
+from brinell.objectives import cross_entropy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PGDTraining(Recipe):
+    """Train on the end of ``steps`` PGD steps from a random point of the set.
+
+    rel_step: length of a step as a share of eps, ``2.5 / steps`` by default. warmup: share of the training over which
+    eps grows from 0 to its full size; without it a network that starts from scratch may never leave chance.
+    Source: Madry et al. 2018, arXiv:1706.06083 (which has no warm-up)."""
+
+    epochs, lr, schedule, guarded = 30, 2e-3, "cyclic", True
+    source = "arXiv:1706.06083"
+    steps: int = 7
+    rel_step: float | None = None
+    warmup: float = 0.33
+
+    def __post_init__(self) -> None:
+        check_steps(
+            steps=self.steps, rel_step=1.0 if self.rel_step is None else self.rel_step, warmup=self.warmup
+        )
+
+    def backward(self, batch: Case, done: float) -> Tensor:
+        """``steps`` passes to the input alone, then one forward and one backward pass."""
+        share = (done + 1e-3) / self.warmup
+        sizes = (self.rel_step or 2.5 / self.steps,) * self.steps
+        with attacking(batch.model):
+            x_adv = ascend(shrunk(batch, share), Plan(uniform, cross_entropy, sizes))
+        return train_on(batch.model, x_adv, batch.y)

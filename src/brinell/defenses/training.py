@@ -1,0 +1,155 @@
+"""The one training loop of all recipes."""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+
+from brinell.case import Case, as_inputs, as_labels, check_parts, make_case
+from brinell.data import Source
+from brinell.defenses.base import Recipe
+from brinell.defenses.guard import Guard, hold_out
+from brinell.defenses.log import EpochResult, TrainingLog
+from brinell.draws import Draws
+from brinell.errors import InputError, InputTypeError
+from brinell.goals import Away
+from brinell.models.classifier import Classifier
+from brinell.models.state import same_random_state
+from brinell.progress import Progress
+from brinell.threats import Threat
+
+OnEpoch: TypeAlias = Callable[[Classifier, TrainingLog], None]
+
+
+class Course(NamedTuple):
+    """How long and how fast: resolved from the recipe's own choices and the caller's."""
+
+    epochs: int
+    batch: int
+    lr: float
+    seed: int
+
+
+@dataclass
+class _School:
+    """A training under way."""
+
+    model: Classifier
+    rows: Source
+    threat: Threat
+    recipe: Recipe
+    course: Course
+    progress: Progress
+
+    def train_epoch(self, epoch: int, optimizer: torch.optim.Optimizer) -> float:
+        """One walk over all rows in a new order; returns the mean loss."""
+        self.model.train()
+        total, n = 0.0, len(self.rows)
+        for step, rows in enumerate(self._order(epoch)):
+            done = (epoch + step * self.course.batch / n) / self.course.epochs
+            for group in optimizer.param_groups:
+                group["lr"] = self.course.lr * _height(done, self.recipe.schedule)
+            optimizer.zero_grad(set_to_none=True)
+            loss = self.recipe.backward(self._batch(rows, epoch), done)
+            if not loss.isfinite():
+                raise InputError(
+                    f"the loss became {loss.item()} in epoch {epoch + 1}, step {step + 1}, at learning rate "
+                    f"{self.course.lr:g}; lower lr, or check the inputs and their normalisation."
+                )
+            optimizer.step()
+            total += loss.item() * len(rows)
+            self.progress(
+                "training", epoch * n + min((step + 1) * self.course.batch, n), self.course.epochs * n
+            )
+        return total / n
+
+    def _order(self, epoch: int) -> Iterator[np.ndarray[Any, Any]]:
+        """All row numbers, shuffled by seed and epoch, batch by batch."""
+        keys = np.random.PCG64([self.course.seed % (1 << 64), epoch]).random_raw(len(self.rows))
+        order = np.argsort(keys, kind="stable")
+        for start in range(0, len(order), self.course.batch):
+            yield order[start : start + self.course.batch]
+
+    def _batch(self, rows: np.ndarray[Any, Any], epoch: int) -> Case:
+        x, y = self.rows.block(rows)
+        x = as_inputs(self.model, x)
+        draws = Draws(self.course.seed, torch.from_numpy(rows).to(x.device), stage=epoch)
+        labels = as_labels(y, len(x), x.device)
+        return Case(self.model, x, labels, self.threat, Away(), draws, self.model.bounds.to(x), len(x))
+
+
+def train(
+    model: Classifier, source: Source, threat: Threat, recipe: Recipe, course: Course, progress: Progress,
+    on_epoch: OnEpoch | None,
+) -> Classifier:  # fmt: skip
+    """A trained copy of ``model``, in eval mode, with its ``training_log``; the given one is left as it was.
+
+    Raises InputError on data that do not fit the model and on a loss that is no longer finite."""
+    _check(model, source, threat, recipe, course)
+    student = copy.deepcopy(model)
+    rows, held = hold_out(source, course.seed) if recipe.guarded else (source, None)
+    guard = Guard(held, threat, course.seed) if held is not None else None
+    school = _School(student, rows, threat, recipe, course, progress)
+    log = _new_log(source, threat, recipe, course, len(held) if held is not None else 0)
+    with same_random_state(course.seed):
+        optimizer = torch.optim.Adam([p for p in student.parameters() if p.requires_grad], lr=course.lr)
+        for epoch in range(course.epochs):
+            result = EpochResult(epoch=epoch + 1, loss=school.train_epoch(epoch, optimizer))
+            log = _extend(log, guard.look(student, result) if guard else result, guard)
+            if on_epoch is not None:
+                on_epoch(_finish(student, log, guard), log)
+    return _finish(student, log, guard)
+
+
+def _finish(student: Classifier, log: TrainingLog, guard: Guard | None) -> Classifier:
+    """A copy with the best weights so far."""
+    graduate = copy.deepcopy(student)
+    if guard is not None:
+        graduate.load_state_dict(guard.weights)
+    for parameter in graduate.parameters():
+        parameter.grad = None
+    graduate.training_log = log
+    return graduate.eval()
+
+
+def _extend(log: TrainingLog, result: EpochResult, guard: Guard | None) -> TrainingLog:
+    best = guard.best.epoch if guard and guard.best else result.epoch
+    notes = log.notes + tuple(note for note in (guard.notes if guard else []) if note not in log.notes)
+    return log.model_copy(update={"epochs": (*log.epochs, result), "best_epoch": best, "notes": notes})
+
+
+def _new_log(source: Source, threat: Threat, recipe: Recipe, course: Course, held_out: int) -> TrainingLog:
+    parameters = {field.name: getattr(recipe, field.name) for field in fields(recipe)}  # type: ignore[arg-type]
+    small = recipe.guarded and not held_out
+    return TrainingLog(
+        recipe=type(recipe).__name__, parameters=parameters, threat=str(threat), data=source.name, n=len(source),
+        held_out=held_out, planned_epochs=course.epochs, batch_size=course.batch, lr=course.lr, seed=course.seed,
+        notes=("Too few rows to hold some out: nobody checked for catastrophic overfitting.",) if small else (),
+    )  # fmt: skip
+
+
+def _height(done: float, schedule: str) -> float:
+    """The learning rate as a share of its peak."""
+    if schedule == "constant":
+        return 1.0
+    return float(np.interp(done, [0, 0.4, 1], [0, 1, 0]))
+
+
+def _check(model: Classifier, source: Source, threat: Threat, recipe: Recipe, course: Course) -> None:
+    check_parts(model, threat)
+    if not isinstance(recipe, Recipe):
+        raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
+    if course.epochs < 1 or course.batch < 1 or not 0 < course.lr < float("inf"):
+        raise InputError(
+            f"epochs is {course.epochs}, batch_size {course.batch} and lr {course.lr}; all must be above 0."
+        )
+    if not any(p.requires_grad for p in model.parameters()):
+        raise InputError(
+            "no parameter of the model requires a gradient; thaw some, or there is nothing to train."
+        )
+    x, y = source.block(slice(0, min(32, len(source))))
+    with same_random_state(), torch.no_grad():
+        make_case(copy.deepcopy(model).eval(), x, y, threat, goal=None, seed=0)

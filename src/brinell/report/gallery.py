@@ -1,0 +1,141 @@
+"""Broken rows to look at: clean, changed and adversarial, as pictures or as the values that changed most."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from brinell.errors import InputError
+from brinell.report.png import Pixels, data_uri
+from brinell.report.words import image_like
+
+if TYPE_CHECKING:
+    from brinell.evaluation import Audit
+
+FILE = "gallery.safetensors"
+_BUDGET = 1_000_000  # values of all pictures of one kind: keeps the page small where inputs are large
+_LISTED, _TOP = 12, 3  # rows that are no pictures, and values shown of each
+_SCALES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))  # what pixels usually span
+
+Array = NDArray[np.float64]
+
+
+class Change(NamedTuple):
+    """One value of an input, before and after."""
+
+    place: str
+    before: float
+    after: float
+
+
+class Exhibit(NamedTuple):
+    """One broken row: its line of the table of examples, and pictures (data URIs) or the largest changes.
+
+    ``changed``: how many of the ``size`` values of the input differ."""
+
+    row: dict[str, Any]
+    changed: int
+    size: int
+    pictures: tuple[str, str, str] | None = None
+    changes: tuple[Change, ...] = ()
+
+
+class Gallery(NamedTuple):
+    """What is shown, or ``missing``: why there is nothing.
+
+    ``factor`` magnifies the change in pictures, whose values run from ``low`` (black) to ``high`` (white).
+    ``kept``: rows in the file."""
+
+    exhibits: tuple[Exhibit, ...] = ()
+    missing: str = ""
+    factor: float = 1.0
+    low: float = 0.0
+    high: float = 1.0
+    kept: int = 0
+
+
+def gallery_of(audit: "Audit") -> Gallery:
+    """What the run folder holds to look at. Raises InputError where the file is damaged."""
+    path = audit.folder / FILE
+    if audit.record.settings.examples == "none":
+        return Gallery(missing='The audit was run with examples="none": it kept no inputs to show.')
+    if not any(stage.before > stage.after for stage in audit.record.stages):
+        return Gallery(missing="No attack broke a row, so there is nothing to show.")
+    if not path.is_file():
+        return Gallery(missing=f"{FILE} is not in the run folder any more.")
+    ids, x, x_adv = _read(path)
+    shown = _spread(len(ids), _BUDGET // x[0].size if image_like(x.shape[1:]) else _LISTED)
+    try:
+        rows = audit.table.take(ids[shown]).to_pylist()
+    except IndexError as problem:
+        raise InputError(f"{path} names rows that the audit does not have. Run the audit again.") from problem
+    return _hang(rows, x[shown], x_adv[shown])._replace(kept=len(ids))
+
+
+def _read(path: Path) -> tuple[NDArray[np.int64], Array, Array]:
+    try:
+        tensors = load_file(path)
+        x, x_adv = (tensors[name].astype(np.float64) for name in ("x", "x_adv"))
+        return tensors["id"], x, x_adv
+    except (SafetensorError, KeyError, OSError) as problem:
+        raise InputError(f"{path} is damaged: {problem}. Run the audit again.") from problem
+
+
+def _spread(n: int, most: int) -> NDArray[np.int64]:
+    """Which of ``n`` rows to show: at most ``most``, at least one, evenly spread (they are sorted by class)."""
+    return np.linspace(0, n - 1, max(1, min(n, most))).round().astype(np.int64)
+
+
+def _hang(rows: list[dict[str, Any]], x: Array, x_adv: Array) -> Gallery:
+    changed = (x != x_adv).reshape(len(x), -1).sum(1)
+    exhibits = [Exhibit(row, int(values), x[0].size) for row, values in zip(rows, changed, strict=True)]
+    if not image_like(x.shape[1:]):
+        lists = map(_largest, x, x_adv)
+        return Gallery(
+            tuple(each._replace(changes=found) for each, found in zip(exhibits, lists, strict=True))
+        )
+    low, high = _scale(min(x.min(), x_adv.min()), max(x.max(), x_adv.max()))
+    x, x_adv = (x - low) / (high - low), (x_adv - low) / (high - low)
+    factor = _two_digits(0.5 / (np.abs(x_adv - x).max() or 0.5))
+    pictures = _pictures(x, x_adv, factor)
+    shown = tuple(each._replace(pictures=three) for each, three in zip(exhibits, pictures, strict=True))
+    return Gallery(shown, factor=factor, low=low, high=high)
+
+
+def _scale(low: float, high: float) -> tuple[float, float]:
+    fitting = (scale for scale in _SCALES if scale[0] <= low and high <= scale[1])
+    return next(fitting, (float(low), float(high) if high > low else float(low) + 1))
+
+
+def _two_digits(value: float) -> float:
+    """``value`` rounded down, so that what is magnified stays within the picture's range."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.floor(value / unit) * unit
+
+
+def _pictures(x: Array, x_adv: Array, factor: float) -> Iterator[tuple[str, str, str]]:
+    """Clean, magnified change about mid grey, and adversarial; x, x_adv: (N, ...) in 0..1."""
+    for clean, adversarial in zip(x, x_adv, strict=True):
+        change = 0.5 + factor * (adversarial - clean)
+        yield data_uri(_pixels(clean)), data_uri(_pixels(change)), data_uri(_pixels(adversarial))
+
+
+def _pixels(image: Array) -> Pixels:
+    """(H, W), (1, H, W) or (3, H, W) in 0..1 as (H, W) or (H, W, 3) in 0..255."""
+    levels = (image.clip(0, 1) * 255).round().astype(np.uint8)
+    if levels.ndim == 2:
+        return levels
+    return levels[0] if len(levels) == 1 else np.moveaxis(levels, 0, 2)
+
+
+def _largest(x: Array, x_adv: Array) -> tuple[Change, ...]:
+    """The values that changed most, largest first."""
+    size = np.abs(x_adv - x)
+    order = np.argsort(-size, axis=None, kind="stable")[:_TOP]
+    places = [tuple(int(i) for i in np.unravel_index(flat, x.shape)) for flat in order if size.flat[flat] > 0]
+    return tuple(Change(", ".join(map(str, place)), float(x[place]), float(x_adv[place])) for place in places)

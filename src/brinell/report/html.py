@@ -1,0 +1,73 @@
+"""One HTML file that holds all it shows: no script, no network, light and dark."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from brinell.errors import InputError, InputTypeError
+from brinell.report import words
+from brinell.report.view import View, alone_columns, differences, view_of
+from brinell.statistics import LEVEL, SMALL
+
+if TYPE_CHECKING:
+    from brinell.evaluation import Audit
+
+Audits: TypeAlias = "Audit | Mapping[str, Audit] | Iterable[tuple[str, Audit]]"
+
+
+def write_html(
+    audits: Audits, path: str | Path, *, title: str | None = None, story: str | Iterable[str] = ()
+) -> Path:  # fmt: skip
+    """Write a report of one audit, or of several by name, to the file ``path``: whole or not at all.
+
+    title: heading of the page. story: sentences that stand at its top. Folders on the way are made, an older
+    report is replaced. Returns the path. Raises InputTypeError, InputError on what cannot be shown."""
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file in it, such as {path / 'report.html'}.")
+    views = tuple(view_of(name, audit) for name, audit in _named(audits))
+    page = _render(views, title or "Robustness report", (story,) if isinstance(story, str) else tuple(story))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(page, encoding="utf-8")
+    return partial.replace(path)
+
+
+def _named(audits: Any) -> list[tuple[str, "Audit"]]:
+    if _is_audit(audits):
+        facts = audits.record.settings
+        return [(f"{facts.model.network} on {facts.data.name}", audits)]
+    try:
+        pairs = [
+            (str(name), audit) for name, audit in (audits.items() if isinstance(audits, Mapping) else audits)
+        ]
+    except (TypeError, ValueError) as problem:
+        raise InputTypeError(
+            f"cannot report on {audits!r}; give an audit, or several as {{name: audit}}."
+        ) from problem
+    for name, audit in pairs:
+        if not _is_audit(audit):
+            raise InputTypeError(f"{name!r} is {audit!r}; give what audit or load_audit returned.")
+    if not pairs:
+        raise InputError("there is no audit to report on; give at least one.")
+    return pairs
+
+
+def _is_audit(value: Any) -> bool:
+    """By what it holds: asking for its type would import torch."""
+    return all(hasattr(value, name) for name in ("record", "folder", "by_group"))
+
+
+def _render(views: tuple[View, ...], title: str, story: tuple[str, ...]) -> str:
+    environment = Environment(
+        loader=PackageLoader("brinell.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    shown = (words.percent, words.points, words.exact, words.wilson, words.count, words.each)
+    environment.filters |= {filter_.__name__: filter_ for filter_ in shown}
+    return environment.get_template("report.html.jinja").render(
+        views=views, title=title, story=story, differences=differences(views), alone=alone_columns(views),
+        level=f"{LEVEL:.0%}", small=SMALL,
+    )  # fmt: skip

@@ -1,0 +1,125 @@
+"""Records put into words, and numbers into text."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the rooms below import torch; the report needs only what their objects hold
+    from brinell.evaluation import AuditRecord
+    from brinell.statistics import Rate
+
+_REACH = {
+    "linf": "may change every {part} by at most {eps}",
+    "l2": "may change the whole input by a Euclidean length of at most {eps}",
+    "l1": "may make changes that sum to at most {eps} over the whole input",
+    "l0": "may change at most {eps} values of the input, each as far as the bounds allow",
+}
+
+
+def percent(value: float) -> str:
+    """A share such as ``91.5%``."""
+    return "undefined" if math.isnan(value) else f"{value:.1%}"
+
+
+def points(value: float) -> str:
+    """A difference of shares such as ``12.3 points``."""
+    return "undefined" if math.isnan(value) else f"{100 * value:.1f} points"
+
+
+def exact(rate: "Rate") -> str:
+    """The exact (Clopper-Pearson) interval."""
+    return f"{rate.low:.1%} to {rate.high:.1%}" if rate.n else "undefined"
+
+
+def wilson(rate: "Rate") -> str:
+    """The Wilson interval."""
+    return "{:.1%} to {:.1%}".format(*rate.wilson) if rate.n else "undefined"
+
+
+def count(value: int) -> str:
+    """A whole number such as ``10,000``."""
+    return f"{value:,}"
+
+
+def each(total: int, rows: int) -> str:
+    """What was spent per row: ``19.1``."""
+    return f"{total / rows:,.1f}" if rows else "none"
+
+
+def plain(value: Any) -> str:
+    """A setting as text."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(plain, value)) or "none"
+    return str(value)
+
+
+def image_like(shape: tuple[int, ...]) -> bool:
+    """Whether inputs of this shape can be looked at: (1, H, W), (3, H, W) or (H, W), and no long ribbon."""
+    if not (len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3))):
+        return False
+    short, long = sorted(shape[-2:])
+    return short >= 4 and long <= 8 * short
+
+
+def attacker(record: "AuditRecord") -> str:
+    """The threat model: what the attacker sees, may do, and wants."""
+    facts = record.settings
+    name, _, eps = facts.threat.partition(":")
+    reach = _REACH.get(name, "may move to any point of the set {set}")
+    may = reach.format(part=_part(facts.data.shape), eps=_fraction(eps), set=facts.threat)
+    within = f"stays within the bounds {facts.model.bounds}"
+    return f"sees the model's gradients, {may}, {within}, and {_wish(facts.goal)}."
+
+
+def _part(shape: tuple[int, ...]) -> str:
+    if not image_like(shape):
+        return "value"
+    return "channel of every pixel" if shape[0] == 3 and len(shape) == 3 else "pixel"
+
+
+def _fraction(eps: str) -> str:
+    """``0.0313725 (8/255)``: long decimals of images are meant as steps of 8-bit pixels."""
+    steps = float(eps) * 255 if len(eps) > 6 else 0.0
+    return f"{eps} ({round(steps)}/255)" if round(steps) and abs(steps - round(steps)) < 1e-3 else eps
+
+
+def _wish(goal: str) -> str:
+    kind, _, rest = goal.partition(" ")
+    if kind == "away":
+        return "wants any wrong label"
+    if rest.startswith("labels"):
+        return f"wants a chosen wrong label for each row ({rest})"
+    return f"wants the wrong label {rest}" if kind == "toward" else f"wants: {goal}"
+
+
+def protocol(record: "AuditRecord") -> str:
+    """What was done: the cascade, and how a success is confirmed."""
+    facts = record.settings
+    names = ", then ".join(attack.label for attack in facts.cascade)
+    if len(facts.cascade) == 1:
+        order = "on every row that the model gets right"
+    elif facts.alone:
+        order = (
+            "each on every row that the model gets right, to tell what it leaves standing on its own; in the "
+            "cascade a row counts for the first attack that broke it"
+        )
+    else:
+        order = "each only on the rows that still stand"
+    return (
+        f"{names}; {order}. Every success is judged again in a fresh {facts.precision} forward pass, and once "
+        "more in another batch layout."
+    )
+
+
+def spent(record: "AuditRecord") -> str:
+    """The cost, and how many rows are too close to call."""
+    n = record.settings.data.n
+    gradients = sum(stage.gradients for stage in record.stages)
+    forwards = sum(stage.forwards for stage in record.stages)
+    return (
+        f"The attacks spent {each(gradients, n)} gradients and {each(forwards, n)} further forward passes per row "
+        f"of the data. Unstable rows, which rounding alone decides: {count(record.unstable)} of {count(n)}."
+    )

@@ -1,0 +1,149 @@
+"""Small models, inputs and tables that many tests share."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from brinell.attacks import BIM, FGSM, PGD, Attack, MomentumPGD
+from brinell.bounds import Bounds
+from brinell.draws import Draws
+from brinell.models import Classifier
+from brinell.threats import L0, L1, L2, Ball, Linf
+
+
+class Space(NamedTuple):
+    """Where inputs live: the shape of one, and the bounds of its values."""
+
+    shape: tuple[int, ...]
+    low: Any
+    high: Any
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds.of((self.low, self.high))
+
+    @property
+    def size(self) -> int:
+        return torch.Size(self.shape).numel()
+
+    @property
+    def width(self) -> float:
+        """The mean distance between the bounds."""
+        return float(torch.as_tensor(self.bounds.width).mean())
+
+
+IMAGE = Space((3, 4, 4), 0.0, 1.0)
+BYTES = Space((1, 5, 5), 0.0, 255.0)
+WAVE = Space((24,), -1.0, 1.0)
+TABLE = Space((6,), [-1.0, 0.0, 0.0, 20.0, -3.0, 0.0], [1.0, 1.0, 10.0, 90.0, -2.5, 4.0])
+CHANNELS = Space((3, 4, 4), [[[0.0]], [[-2.0]], [[0.0]]], [[[1.0]], [[2.0]], [[9.0]]])
+SPACES = {"image": IMAGE, "bytes": BYTES, "wave": WAVE, "table": TABLE, "channels": CHANNELS}
+
+ATTACKS: dict[str, Attack] = {
+    "FGSM": FGSM(),
+    "FGSM on margin": FGSM(objective="margin"),
+    "BIM": BIM(steps=4),
+    "PGD": PGD(steps=5),
+    "PGD on margin, twice": PGD(steps=4, restarts=2, objective="margin"),
+    "PGD from the center": PGD(steps=4, start="center", rel_step=0.4),
+    "PGD from a pattern": PGD(steps=3, start="structured"),
+    "MomentumPGD": MomentumPGD(steps=4, decay=0.9),
+}
+DRAWING = [name for name, attack in ATTACKS.items() if isinstance(attack, PGD) and attack.start != "center"]
+
+
+def threats(space: Space, share: float = 0.15) -> dict[str, Ball]:
+    """One set of each kind: larger than the distance of many points to the bounds, smaller than the space."""
+    size, width = space.size, space.width
+    return {
+        "linf": Linf(share * width),
+        "l2": L2(share * width * size**0.5),
+        "l1": L1(share * width * size / 2),
+        "l0": L0(max(1, round(share * size))),
+    }
+
+
+THREAT_NAMES = tuple(threats(IMAGE))
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def points(space: Space, n: int = 9, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Random inputs (n, *shape), many of whose values stand at a bound."""
+    share = torch.rand(n, *space.shape, generator=generator(seed), dtype=dtype) * 1.4 - 0.2
+    bounds = space.bounds.to(share)
+    return bounds.clip(bounds.low + share.clamp(0, 1) * bounds.width)
+
+
+def noise(space: Space, n: int = 9, seed: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Normal noise (n, *shape) in units of each value's width."""
+    draw = torch.randn(n, *space.shape, generator=generator(seed), dtype=dtype)
+    return draw * space.bounds.to(draw).width
+
+
+def draws(n: int = 9, seed: int = 0) -> Draws:
+    return Draws(seed, torch.arange(n))
+
+
+def drawn_parameters(net: nn.Module, seed: int, scale: float = 1.0) -> nn.Module:
+    """Give every parameter of ``net`` normal values that do not depend on the global random state."""
+    source = generator(seed)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            fan_in = parameter[0].numel() if parameter.dim() > 1 else 1
+            parameter.copy_(torch.randn(parameter.shape, generator=source) * scale / fan_in**0.5)
+    return net
+
+
+def linear(space: Space, classes: int = 3, seed: int = 0) -> nn.Module:
+    """A linear network; its logits are ``classes``."""
+    return drawn_parameters(nn.Sequential(nn.Flatten(), nn.Linear(space.size, classes)), seed)
+
+
+def curved(space: Space, classes: int = 3, seed: int = 0) -> nn.Module:
+    """A small smooth network with steep slopes, so that attacks have something to find."""
+    layers = [nn.Flatten(), nn.Linear(space.size, 12), nn.Tanh(), nn.Linear(12, classes)]
+    return drawn_parameters(nn.Sequential(*layers), seed, scale=2.0)
+
+
+def convolutional(space: Space, classes: int = 3, seed: int = 0) -> nn.Module:
+    """A small convolutional network for images."""
+    channels, height, width = space.shape
+    layers = [nn.Conv2d(channels, 4, 3, padding=1), nn.ReLU(), nn.Flatten()]
+    return drawn_parameters(nn.Sequential(*layers, nn.Linear(4 * height * width, classes)), seed, scale=1.5)
+
+
+def classifier(space: Space, net: nn.Module, dtype: torch.dtype = torch.float32) -> Classifier:
+    """``net`` with inputs brought to about -1..1 inside."""
+    low, high = torch.as_tensor(space.low), torch.as_tensor(space.high)
+    model = Classifier(net, bounds=(space.low, space.high), normalize=((low + high) / 2, (high - low) / 2))
+    return model.to(dtype).eval()
+
+
+class Problem(NamedTuple):
+    """A model and rows of which it gets all right but the first."""
+
+    model: Classifier
+    x: Tensor
+    y: Tensor
+    classes: int
+
+
+def problem(
+    space: Space = IMAGE, classes: int = 3, n: int = 9, dtype: torch.dtype = torch.float32, seed: int = 0
+) -> Problem:
+    model = classifier(space, curved(space, classes, seed), dtype)
+    x = points(space, n, seed, dtype)
+    with torch.no_grad():
+        y = model(x).argmax(1)
+    y[0] = (y[0] + 1) % classes
+    return Problem(model, x, y, classes)
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in a tuple of tensors and numbers."""
+    yield from (part for part in value if isinstance(part, Tensor))

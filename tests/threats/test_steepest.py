@@ -1,0 +1,127 @@
+"""``step`` is the displacement of its length along which a linear function rises most."""
+
+import pytest
+import torch
+from helpers import IMAGE, SPACES, TABLE, THREAT_NAMES, WAVE, Space, generator, noise, points, threats
+from torch import Tensor
+
+from brinell.threats import L0, L1, L2, Ball, Linf
+from brinell.threats.base import Place
+
+ORDER = {"linf": float("inf"), "l2": 2.0, "l1": 1.0, "l0": 0.0}
+SETS: list[Ball] = [Linf(0.1), L2(1.0), L1(2.0), L0(4)]
+
+
+def slopes(space: Space = WAVE, n: int = 9, seed: int = 5) -> Tensor:
+    return torch.randn(n, *space.shape, generator=generator(seed), dtype=torch.float64)
+
+
+def rise(grad: Tensor, move: Tensor) -> Tensor:
+    return (grad * move).flatten(1).sum(1)
+
+
+def random_moves(threat: Ball, size: float, seed: int) -> Tensor:
+    """Moves of length ``size``: dense ones, and for L1 and L0 also those along few values."""
+    move = slopes(seed=seed)
+    keep = 1 + seed % 5 if isinstance(threat, L1) else round(size) if isinstance(threat, L0) else 24
+    move = torch.where(move.abs() >= move.abs().topk(keep, dim=1).values[:, -1:], move, 0.0)
+    if isinstance(threat, L0):
+        return move.sign()
+    return move / torch.linalg.vector_norm(move, ord=ORDER[threat.name], dim=1, keepdim=True) * size
+
+
+@pytest.mark.parametrize("threat", SETS, ids=str)
+@pytest.mark.parametrize("size", [1.0, 3.0])
+def test_no_random_move_of_its_length_rises_more(threat: Ball, size: float) -> None:
+    grad = slopes()
+    best = rise(grad, threat.step(grad, size))
+    for seed in range(100):
+        assert (rise(grad, random_moves(threat, size, seed)) <= best + 1e-12).all()
+
+
+@pytest.mark.parametrize("threat", SETS, ids=str)
+@pytest.mark.parametrize("size", [1.0, 2.0])
+def test_its_length_is_what_was_asked_for(threat: Ball, size: float) -> None:
+    length = threat.distance(threat.step(slopes(), size), torch.zeros(9, 24, dtype=torch.float64))
+    assert torch.allclose(length, torch.full_like(length, size))
+
+
+@pytest.mark.parametrize("threat", SETS, ids=str)
+@pytest.mark.parametrize("scale", [1e-42, 1e-30, 1e-10, 1e10, 1e30])
+def test_only_the_direction_of_the_slope_counts(threat: Ball, scale: float) -> None:
+    """A confident model's slopes are tiny, and their squares are 0 in float32."""
+    grad = slopes().float()
+    coarse = 1e-2 if scale < 1e-38 else 1e-6  # the smallest floats hold few digits
+    assert torch.allclose(threat.step(grad * scale, 2.0), threat.step(grad, 2.0), rtol=coarse, atol=coarse)
+
+
+@pytest.mark.parametrize("threat", SETS, ids=str)
+@pytest.mark.parametrize("placed", [False, True])
+def test_no_slope_is_no_step(threat: Ball, placed: bool) -> None:
+    x = points(WAVE)
+    place = Place(x, x, WAVE.bounds) if placed else None
+    assert not threat.step(torch.zeros_like(x), 2.0, place).any()
+
+
+@pytest.mark.parametrize("name", THREAT_NAMES)
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_a_row_steps_alone(name: str, space: Space) -> None:
+    threat, grad, x = threats(space)[name], slopes(space), points(space, dtype=torch.float64)
+    bounds = space.bounds.to(x)
+    together = threat.step(grad, threat.eps, Place(x, x, bounds))
+    for i in range(len(x)):
+        row = slice(i, i + 1)
+        alone = threat.step(grad[row], threat.eps, Place(x[row], x[row], bounds))
+        assert torch.allclose(together[row], alone, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("threat", [Linf(0.1), L1(2.0), L0(4)], ids=str)
+def test_from_the_center_no_point_of_set_and_bounds_lies_higher(threat: Ball) -> None:
+    """These sets count the bounds in: one step of length eps already is the best move for a linear function."""
+    x, grad = points(IMAGE, dtype=torch.float64), slopes(IMAGE)
+    step = threat.step(grad, threat.eps, Place(x, x, IMAGE.bounds))
+    best = rise(grad, threat.project(x + step, x, IMAGE.bounds) - x)
+    for seed in range(40):
+        far = x + noise(IMAGE, seed=seed, dtype=torch.float64) + (seed % 4) * grad.sign()
+        assert (rise(grad, threat.project(far, x, IMAGE.bounds) - x) <= best + 1e-9).all()
+
+
+@pytest.mark.parametrize("name", THREAT_NAMES)
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_a_step_from_any_point_of_the_set_never_leads_down(name: str, space: Space) -> None:
+    threat, grad, x = threats(space)[name], slopes(space), points(space, dtype=torch.float64)
+    bounds = space.bounds.to(x)
+    at = threat.project(x + noise(space, dtype=torch.float64), x, bounds)
+    for share in (0.05, 0.3, 1.0, 2.5):
+        moved = threat.project(at + threat.step(grad, share * threat.eps, Place(at, x, bounds)), x, bounds)
+        assert (rise(grad, moved - at) >= -1e-3 * rise(grad, grad) ** 0.5 * threat.eps).all()
+
+
+def test_l1_spends_all_it_has_and_no_value_passes_its_bound() -> None:
+    x = points(TABLE, dtype=torch.float64)
+    bounds = TABLE.bounds.to(x)
+    grad = slopes(TABLE)
+    step = L1(5.0).step(grad, 5.0, Place(x, x, bounds))
+    assert bounds.contain(x + step).all()
+    room = bounds.room(x, grad).sum(1)
+    assert torch.allclose(step.abs().sum(1), room.clamp(max=5.0))
+
+
+def test_l0_sends_values_to_the_bound_that_gains() -> None:
+    x = points(TABLE, dtype=torch.float64)
+    bounds = TABLE.bounds.to(x)
+    grad = slopes(TABLE)
+    step = L0(2).step(grad, 2.0, Place(x, x, bounds))
+    gain = (grad.abs() * bounds.room(x, grad)).sort(dim=1, descending=True).values[:, :2].sum(1)
+    assert torch.allclose(rise(grad, step), gain)
+    moved = x + step
+    assert ((moved == bounds.low) | (moved == bounds.high) | (moved == x) | (step.abs() < 1e-12)).all()
+
+
+def test_l0_takes_back_what_helps_least() -> None:
+    x = torch.full((1, 4), 0.5)
+    at = torch.tensor([[0.6, 0.5, 1.0, 0.5]])  # the first value moved a little, the third all the way
+    grad = torch.tensor([[1.0, 2.0, 3.0, 0.1]])
+    bounds = SPACES["image"].bounds
+    step = L0(2).step(grad, 1.0, Place(at, x, bounds))
+    assert torch.allclose(at + step, torch.tensor([[0.5, 1.0, 1.0, 0.5]]))
