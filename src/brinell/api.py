@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from torch import Tensor
@@ -14,7 +13,7 @@ from brinell.case import Case, check_logits, check_parts, make_case
 from brinell.data import read
 from brinell.defenses import Course, OnEpoch, Recipe, train
 from brinell.errors import InputError, InputTypeError
-from brinell.evaluation import Audit, Options, RunFolder, choose, run_audit
+from brinell.evaluation import Audit, Options, RunFolder, Scratch, choose, run_audit
 from brinell.goals import Away, Goal
 from brinell.judge import judge, logits_of
 from brinell.models import Classifier, evaluating
@@ -59,9 +58,7 @@ def attack(
         logits = logits_of(case.model, case.x, case.batch)
         check_logits(logits, case.y, case.model)
         wrong = Away().reached(logits, case.y)
-        found = _attack_rows(
-            attack, case, (~(wrong & case.goal.reached(logits, case.y))).nonzero().flatten(), progress
-        )
+        found = _attack_rows(attack, case, (~(wrong & case.goal.reached(logits, case.y))).nonzero().flatten(), progress)
         verdict = judge(case, found.x_adv)
     n = len(case)
     return AttackResult(
@@ -73,7 +70,8 @@ def attack(
 def _attack_rows(attack: Attack, case: Case, rows: Tensor, progress: Progress) -> Found:
     """Attack the chosen rows pool by pool; the others keep their input."""
     found = Found.nothing(case)
-    for part in rows.split(POOL * case.batch) if len(rows) else ():
+    for start in range(0, len(rows), POOL * case.batch):
+        part = rows[start : start + POOL * case.batch]
         found.improve(part, attack.run(case.take(part)))
         progress("attacking", int(part[-1]) + 1, len(case))
     return found
@@ -102,8 +100,8 @@ def audit(
         raise InputError("resume needs the run folder: pass out=...")
     chosen = choose(cascade, effort)
     source = read(data, groups, progress)
-    keep = TemporaryDirectory(prefix="brinell-") if out is None else None
-    path = Path(keep.name) / "audit" if keep else Path(out or "")
+    keep = Scratch() if out is None else None
+    path = keep.path / "audit" if keep else Path(out or "")
     named = effort if cascade is None else cascade if isinstance(cascade, str) else "own"
     options = Options(named, alone, seed, batch_size, examples, origin, progress)
     record = run_audit(model, source, threat, goal, chosen, RunFolder(path), options, resume)

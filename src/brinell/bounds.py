@@ -26,7 +26,8 @@ class Bounds:
             return pair
         try:
             low, high = (torch.as_tensor(side, dtype=torch.float64) for side in pair)
-        except (TypeError, ValueError) as problem:
+            low, high = low + 0 * high, high + 0 * low  # of one shape
+        except (TypeError, ValueError, RuntimeError) as problem:
             raise InputError(f"bounds are {pair!r}; give (low, high), numbers or arrays.") from problem
         if not (low.isfinite().all() and high.isfinite().all() and (low < high).all()):
             raise InputError(
@@ -35,7 +36,6 @@ class Bounds:
             )
         if low.dim() == 0 and high.dim() == 0:
             return cls(low.item(), high.item())
-        low, high = torch.broadcast_tensors(low, high)
         return cls(low.float().contiguous(), high.float().contiguous())
 
     def to(self, like: Tensor) -> "Bounds":
@@ -96,7 +96,5 @@ class Bounds:
     def __str__(self) -> str:
         if isinstance(self.low, Tensor) and isinstance(self.high, Tensor):
             lows, highs = self.low, self.high
-            return (
-                f"({lows.min():g}..{lows.max():g}, {highs.min():g}..{highs.max():g}), {lows.numel()} columns"
-            )
+            return f"({lows.min():g}..{lows.max():g}, {highs.min():g}..{highs.max():g}), {lows.numel()} columns"
         return f"({self.low:g}, {self.high:g})"

@@ -50,22 +50,16 @@ def as_inputs(model: Classifier, x: Any) -> Tensor:
     try:
         x = torch.as_tensor(x)
     except (TypeError, ValueError, RuntimeError) as problem:
-        raise InputTypeError(
-            f"x is {type(x).__name__}; pass a tensor or a numpy array (N, ...)."
-        ) from problem
+        raise InputTypeError(f"x is {type(x).__name__}; pass a tensor or a numpy array (N, ...).") from problem
     anchor = model.anchor
     if x.is_complex():
         raise InputTypeError(f"x is {x.dtype}; pass real numbers.")
     if x.dim() < 2 or not len(x) or not x[0].numel():
-        raise InputError(
-            f"x has shape {tuple(x.shape)}; pass at least one row, with the rows along axis 0: (N, ...)."
-        )
+        raise InputError(f"x has shape {tuple(x.shape)}; pass at least one row, with the rows along axis 0: (N, ...).")
     x = x.detach().to(anchor.device if anchor.numel() or _placed(model) else x.device, anchor.dtype)
     bad = ~flat(x).isfinite().all(1)
     if bad.any():
-        raise InputError(
-            f"x holds NaN or infinity, first in row {int(bad.nonzero()[0])}; mend or drop such rows."
-        )
+        raise InputError(f"x holds NaN or infinity, first in row {int(bad.nonzero()[0])}; mend or drop such rows.")
     return model.bounds.to(x).check(x)
 
 
@@ -85,10 +79,9 @@ def as_labels(y: Any, n: int, device: torch.device, name: str = "labels") -> Ten
         raise InputTypeError(f"{name} are {y.dtype}; pass integers, such as y.long().")
     if y.shape != (n,):
         hint = " One-hot rows become labels with y.argmax(1)." if y.dim() == 2 else ""
-        raise InputError(
-            f"{name} have shape {tuple(y.shape)} for {n} rows of x; pass one for each row, (N,).{hint}"
-        )
-    return y.to(device, torch.int64)
+        raise InputError(f"{name} have shape {tuple(y.shape)} for {n} rows of x; pass one for each row, (N,).{hint}")
+    labels: Tensor = y.to(device, torch.int64)
+    return labels
 
 
 def check_logits(logits: Tensor, y: Tensor, model: Classifier) -> None:
@@ -101,16 +94,14 @@ def check_logits(logits: Tensor, y: Tensor, model: Classifier) -> None:
         )
     if _are_probabilities(logits, model):
         raise InputError(
-            f"the model returns probabilities (every output is within 0..1, such as {logits[0, -1].item():.4g}); attacks "
-            "need logits. Remove the final softmax or sigmoid, or return its input."
+            f"the model returns probabilities (every output is within 0..1, such as {logits[0, -1].item():.4g}); "
+            "attacks need logits. Remove the final softmax or sigmoid, or return its input."
         )
     classes = logits.shape[1]
     wrong = (y < 0) | (y >= classes)
     if wrong.any():
         row = int(wrong.nonzero()[0])
-        raise InputError(
-            f"label {int(y[row])} of row {row} is out of range; the model has classes 0..{classes - 1}."
-        )
+        raise InputError(f"label {int(y[row])} of row {row} is out of range; the model has classes 0..{classes - 1}.")
 
 
 def _are_probabilities(logits: Tensor, model: Classifier) -> bool:
@@ -126,12 +117,11 @@ def check_parts(model: Any, threat: Any, goal: Any = None, seed: Any = 0) -> Non
     """Raise InputTypeError where the model, the threat set, the goal or the seed is something else."""
     if not isinstance(model, Classifier):
         raise InputTypeError(
-            f"the model is {type(model).__name__}; wrap it with the range of its inputs: Classifier(net, bounds=(0, 1))."
+            f"the model is {type(model).__name__}; wrap it with the range of its inputs: "
+            "Classifier(net, bounds=(0, 1))."
         )
     if not hasattr(threat, "project"):
-        raise InputTypeError(
-            f'the threat is {threat!r}; pass a threat set such as Linf(0.3), or threat("linf:0.3").'
-        )
+        raise InputTypeError(f'the threat is {threat!r}; pass a threat set such as Linf(0.3), or threat("linf:0.3").')
     if goal is not None and not hasattr(goal, "bind"):
         raise InputTypeError(f"the goal is {goal!r}; pass Away(), or Toward(labels) with the wanted labels.")
     if not isinstance(seed, Integral):

@@ -70,7 +70,8 @@ class Draws:
     def normal(self, shape: tuple[int, ...], draw: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
         """Standard normal numbers, (N, *shape): the inverse distribution function of a 24-bit uniform."""
         middle = self.uniform(shape, draw, torch.float64) + 2.0**-25
-        return torch.special.ndtri(middle).to(dtype)
+        values: Tensor = torch.special.ndtri(middle)
+        return values.to(dtype)
 
     def integers(self, high: int, shape: tuple[int, ...] = (), draw: int = 0) -> Tensor:
         """Integers in [0, high), (N, *shape) int64."""

@@ -69,7 +69,8 @@ class Toward:
 
     def reached(self, logits: Tensor, y: Tensor) -> Tensor:
         """Whether the wanted label has the top logit and is not the true one, (N,) bool."""
-        return (margin(logits, self.labels) < 0) & (self.labels != y)
+        wanted: Tensor = self.labels
+        return (margin(logits, wanted) < 0) & (wanted != y)
 
     def take(self, rows: Tensor | slice) -> "Toward":
         """The goal of the chosen rows."""
@@ -77,7 +78,12 @@ class Toward:
 
     def bind(self, y: Tensor, classes: int) -> "Toward":
         """The goal with its labels checked, as an int64 tensor on the device of ``y``. Raises InputError."""
-        labels = torch.as_tensor(self.labels, device=y.device)
+        try:
+            labels = torch.as_tensor(self.labels, device=y.device)
+        except (TypeError, ValueError, RuntimeError) as problem:
+            raise InputError(
+                f"the wanted labels are {self.labels!r}; pass integers in 0..{classes - 1}."
+            ) from problem
         if labels.is_floating_point() or labels.dtype == torch.bool:
             raise InputError(f"the wanted labels are {labels.dtype}; pass integers in 0..{classes - 1}.")
         if labels.dim() == 0:

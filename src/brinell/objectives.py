@@ -35,8 +35,6 @@ def resolve(objective: str | Objective) -> Objective:
     """The objective of that name, or the callable itself. Raises InputError on an unknown name."""
     if callable(objective):
         return objective
-    if objective not in OBJECTIVES:
-        raise InputError(
-            f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}, or pass a callable."
-        )
+    if not isinstance(objective, str) or objective not in OBJECTIVES:
+        raise InputError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}, or pass a callable.")
     return OBJECTIVES[objective]

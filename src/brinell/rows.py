@@ -16,7 +16,8 @@ def per_row(values: Tensor, like: Tensor) -> Tensor:
 
 def row_norm(x: Tensor, p: float) -> Tensor:
     """The p-norm of each row of ``x`` (N, ...), as (N,)."""
-    return torch.linalg.vector_norm(flat(x), ord=p, dim=1)
+    norm: Tensor = torch.linalg.vector_norm(flat(x), ord=p, dim=1)
+    return norm
 
 
 def unit_rows(x: Tensor, p: float) -> Tensor:

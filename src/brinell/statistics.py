@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy.stats import binomtest
+from scipy.special import betaincinv, ndtri
 
 LEVEL = 0.95
 SMALL = 30  # rows below which a group says little: at half and half the exact interval spans 0.31 to 0.69
@@ -34,27 +34,31 @@ class Rate(NamedTuple):
     @property
     def low(self) -> float:
         """Lower end of the exact (Clopper-Pearson) interval; 0 where n is 0."""
-        return self._interval("exact").low
+        return float(betaincinv(self.hits, self.n - self.hits + 1, self._tail)) if self.hits else 0.0
 
     @property
     def high(self) -> float:
         """Upper end of the exact (Clopper-Pearson) interval; 1 where n is 0."""
-        return self._interval("exact").high
+        misses = self.n - self.hits
+        return float(betaincinv(self.hits + 1, misses, 1 - self._tail)) if misses else 1.0
 
     @property
     def wilson(self) -> Interval:
         """The Wilson interval: closer to the level on average, for display rather than claims."""
-        return self._interval("wilson")
+        if not self.n:
+            return Interval(0.0, 1.0)
+        z = float(ndtri(1 - self._tail))
+        middle = (self.hits + z * z / 2) / (self.n + z * z)
+        half = z / (self.n + z * z) * math.sqrt(self.hits * (self.n - self.hits) / self.n + z * z / 4)
+        return Interval(max(0.0, middle - half), min(1.0, middle + half))
 
     def at_level(self, level: float) -> "Rate":
         """The same rate with intervals of another confidence."""
         return self._replace(level=level)
 
-    def _interval(self, method: str) -> Interval:
-        if not self.n:
-            return Interval(0.0, 1.0)
-        found = binomtest(self.hits, self.n).proportion_ci(self.level, method=method)
-        return Interval(float(found.low), float(found.high))
+    @property
+    def _tail(self) -> float:
+        return (1 - self.level) / 2
 
     def __str__(self) -> str:
         if not self.n:

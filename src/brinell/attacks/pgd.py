@@ -17,9 +17,7 @@ def _check(steps: int, rel_step: float | None, restarts: int = 1) -> None:
         if not isinstance(count, int) or count < 1:
             raise InputError(f"{name} is {count!r}; it must be a whole number, at least 1.")
     if rel_step is not None and not 0 < rel_step < float("inf"):
-        raise InputError(
-            f"rel_step is {rel_step}; it is the step's length as a share of eps, above 0, such as 0.1."
-        )
+        raise InputError(f"rel_step is {rel_step}; it is the step's length as a share of eps, above 0, such as 0.1.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,6 @@ def resolve(start: str | Start) -> Start:
     """The start of that name, or the callable itself. Raises InputError on an unknown name."""
     if callable(start):
         return start
-    if start not in STARTS:
+    if not isinstance(start, str) or start not in STARTS:
         raise InputError(f"start is {start!r}; choose one of {', '.join(STARTS)}, or pass a callable.")
     return STARTS[start]

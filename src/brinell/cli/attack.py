@@ -8,8 +8,9 @@ import typer
 from brinell.cli import options
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from brinell.api import AttackResult
-    from brinell.cli.loading import Loaded
 
 
 def attack(
@@ -39,59 +40,94 @@ def attack(
 ) -> None:
     """Run one attack on a model and judge it.
 
-    The rows are held in memory. For data sets, groups and several attacks at once: brinell audit.
+    The rows are held in memory. For many rows, groups and several attacks at once there is brinell audit.
 
     \b
     Example:
       brinell attack PGD brinell.models:SmallCNN digits linf:0.3 \\
         --weights hard/weights.safetensors -p steps=40 -p objective=margin
     """
+    from brinell.cli import output
     from brinell.cli.progress import showing
 
-    with showing() as display:
+    with output.for_machines(as_json), showing() as display:
         display("loading PyTorch", 0, None)
         import brinell
-        from brinell.cli import loading, output, values
+        from brinell.cli import loading, tables, values
+        from brinell.evaluation.cascades import describe
 
         chosen = values.named(brinell.ATTACKS, "attack", name, parameter or ())
+        _check_free(out)
+        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
+        tables.say_plan(loaded, target, (chosen,), f"one attack, seed {seed}")
+        x, y = loaded.source.block(slice(0, len(loaded.source)))
+        result = brinell.attack(
+            chosen, loaded.model, x, y, loaded.threat, goal=values.read_goal(target), seed=seed,
+            batch_size=batch_size, progress=display,
+        )  # fmt: skip
+        facts = {
+            "kind": "attack", "attack": describe((chosen,))[0].model_dump(mode="json"), "model": loaded.origin,
+            "data": loaded.source.name, "threat": str(loaded.threat), "target": target, "seed": seed,
+            **_measured(result),
+        }  # fmt: skip
+        _show(result, facts)
         if out is not None:
-            _check_out(out)
-        with output.for_machines(as_json):
-            loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
-            x, y = loaded.source.block(slice(0, len(loaded.source)))
-            result = brinell.attack(
-                chosen, loaded.model, x, y, loaded.threat, goal=values.read_goal(target), seed=seed,
-                batch_size=batch_size, progress=display,
-            )  # fmt: skip
-    facts = _facts(chosen, loaded, result, target, seed)
-    if out is not None:
-        _write(out, result, y)
+            _write(out, result, y)
+            output.say(f"Written: {out}")
     if as_json:
         output.print_json(facts)
-    else:
-        _show(facts, loaded, result, out)
 
 
-def _facts(attack: Any, loaded: "Loaded", result: "AttackResult", target: int | None, seed: int) -> dict[str, Any]:
-    """What ``--json`` prints."""
+def _measured(result: "AttackResult") -> dict[str, Any]:
+    """The numbers, as plain values; what is undefined is None."""
     from brinell.cli import output
-    from brinell.evaluation.cascades import describe
 
-    broken = result.distance[result.success & (result.distance > 0)]
+    moved = result.distance[result.success & (result.distance > 0)]
     n = len(result.distance)
     return {
-        "kind": "attack",
-        "attack": describe((attack,))[0].model_dump(mode="json"),
-        "model": loaded.origin,
-        "data": loaded.source.name,
-        "threat": str(loaded.threat),
-        "goal": "away" if target is None else f"toward {target}",
-        "seed": seed,
         "n": n,
         "clean_accuracy": output.rate_facts(result.clean_accuracy),
         "robust_accuracy": output.rate_facts(result.robust_accuracy),
-        "broken": len(broken),
-        "median_distance": float(broken.quantile(0.5)) if len(broken) else None,
+        "median_distance": float(moved.quantile(0.5)) if len(moved) else None,
         "gradients_per_row": int(result.gradients.sum()) / n,
         "forwards_per_row": int(result.forwards.sum()) / n,
     }
+
+
+def _show(result: "AttackResult", facts: dict[str, Any]) -> None:
+    from brinell.cli import output
+    from brinell.cli.tables import CAVEAT
+
+    median = facts["median_distance"]
+    output.say_pairs([
+        ("Clean accuracy", str(result.clean_accuracy)),
+        ("Robust accuracy", str(result.robust_accuracy)),
+        ("Median distance", "no row was broken" if median is None else f"{median:.4g}, of the rows that it broke"),
+        ("Cost per row", f"{facts['gradients_per_row']:.1f} gradients, {facts['forwards_per_row']:.1f} forward passes"),
+    ])  # fmt: skip
+    output.say(CAVEAT)
+
+
+def _check_free(out: Path | None) -> None:
+    """Raise where the file cannot be written without loss, before the work is done."""
+    from brinell.errors import InputMissingError, OutputExistsError
+
+    if out is None:
+        return
+    if out.exists():
+        raise OutputExistsError(f"{out} exists; name another file, or remove it.")
+    if not out.parent.is_dir():
+        raise InputMissingError(f"there is no folder {out.parent} to write {out.name} into; make it first.")
+
+
+def _write(out: Path, result: "AttackResult", y: "Tensor") -> None:
+    """All at once or not at all."""
+    import numpy as np
+
+    partial = out.with_name(f"{out.name}.part")
+    with partial.open("wb") as file:
+        np.savez(
+            file, x_adv=result.x_adv.cpu().numpy(), success=result.success.cpu().numpy(),
+            distance=result.distance.cpu().numpy(), y=y.numpy(),
+        )  # fmt: skip
+    partial.replace(out)

@@ -23,9 +23,11 @@ class Commands(TyperGroup):
         """Run the command that the words name, and exit. See ``click.Command.main``."""
         words = args[0] if args else options.get("args")
         options["obj"] = list(sys.argv[1:] if words is None else words)
-        if not options.pop("standalone_mode", True):
-            return super().main(*args, standalone_mode=False, **options)
-        sys.exit(_code_of(lambda: super(Commands, self).main(*args, standalone_mode=False, **options)))
+        alone = options.pop("standalone_mode", True)
+        options["standalone_mode"] = False  # what is raised comes back here, and not onto the screen
+        if not alone:
+            return super().main(*args, **options)
+        sys.exit(_code_of(lambda: super(Commands, self).main(*args, **options)))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; Ctrl-C ends it in words."""
@@ -64,7 +66,8 @@ def _code_of(run: Callable[[], Any]) -> int:
 def _usage(problem: Any) -> str:
     """The parser's message, and where to look."""
     command = getattr(getattr(problem, "ctx", None), "command_path", "brinell")
-    return f"{problem.format_message().rstrip('.')}; see {command} --help."
+    message = problem.format_message()
+    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {command} --help."
 
 
 def _crash(problem: Exception) -> str:
@@ -86,5 +89,4 @@ def _fail(message: str, code: int) -> int:
 
 def _tell(message: str, color: str | None = None) -> None:
     """One line on stderr."""
-    bare = "NO_COLOR" in os.environ or not sys.stderr.isatty()
-    typer.secho(" ".join(message.split()), err=True, fg=None if bare else color)
+    typer.secho(" ".join(message.split()), err=True, fg=None if os.environ.get("NO_COLOR") else color)

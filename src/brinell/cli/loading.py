@@ -50,7 +50,7 @@ def load(wanted: Wanted, display: Display) -> Loaded:
     source = read(wanted.data, progress=partial(display, unit="bytes"))
     if wanted.n is not None:
         source = stratified(source, wanted.n, wanted.seed)
-    _try(model, source, wanted.model)
+    _try(model, source, ball, wanted.model)
     return Loaded(model, source, ball, wanted.model + (f", weights {wanted.weights}" if wanted.weights else ""))
 
 
@@ -79,7 +79,8 @@ def _find(spec: str) -> Any:
     place, _, name = spec.rpartition(":")
     if not (place and name):
         raise InputError(
-            f"the model is {spec!r}; write file.py:function or package.module:function, such as brinell.models:SmallCNN."
+            f"the model is {spec!r}; write file.py:function or package.module:function, such as "
+            "brinell.models:SmallCNN."
         )
     module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     if not hasattr(module, name):
@@ -111,8 +112,8 @@ def _import_module(name: str) -> ModuleType:
     except ModuleNotFoundError as problem:
         if problem.name and (name == problem.name or name.startswith(f"{problem.name}.")):
             raise InputMissingError(
-                f"there is no module {name!r} (missing: {problem.name}); install it, run brinell in its folder, or write "
-                "file.py:function."
+                f"there is no module {name!r} (missing: {problem.name}); install it, run brinell in its folder, or "
+                "write file.py:function."
             ) from problem
         raise InputError(f"{name} cannot be imported: {_words(problem)}.") from problem
     except (Exception, SystemExit) as problem:
@@ -145,7 +146,9 @@ def _build(found: Any, spec: str) -> nn.Module:
     try:
         inspect.signature(found).bind()
     except TypeError as problem:
-        raise InputError(f"{spec} is called without arguments, but {problem}; name a function that needs none.") from problem
+        raise InputError(
+            f"{spec} is called without arguments, but {problem}; name a function that needs none."
+        ) from problem
     except ValueError:
         pass  # it does not tell its signature
     try:
@@ -157,9 +160,10 @@ def _build(found: Any, spec: str) -> nn.Module:
     return built
 
 
-def _try(model: Classifier, source: Source, spec: str) -> None:
-    """One row through the model: what it cannot take is said before anything else is done."""
+def _try(model: Classifier, source: Source, ball: Ball, spec: str) -> None:
+    """One row through the model: what cannot go together is said before anything else is done."""
     x = as_inputs(model, source.block(slice(0, 1))[0])
+    ball.check(x, model.bounds.to(x))
     try:
         with evaluating(model), torch.no_grad():
             model(x)

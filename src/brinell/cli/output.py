@@ -1,20 +1,19 @@
 """What people read, as words and tables on stdout; and JSON for machines."""
 
-import inspect
 import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from brinell.statistics import Rate
-from brinell.threats import Ball
+if TYPE_CHECKING:
+    from brinell.statistics import Rate
 
 _WIDTH = 120  # columns, where nobody says how wide the reader's screen is
 
@@ -50,23 +49,17 @@ def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     _console().print(grid)
 
 
-def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """A table; columns after the first are numbers or short words, aligned to the right."""
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
+    """A table: the first columns hold ``words``, the others numbers, aligned to the right."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(columns):
-        table.add_column(column, justify="right" if position else "left", overflow="fold")
+        table.add_column(column, justify="left" if position < words else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     _console().print(table)
 
 
-def threat_words(threat: Ball, bounds: str) -> str:
-    """The threat set, and what it means: the first sentence of its class."""
-    meaning = (inspect.getdoc(type(threat)) or "").partition("\n\n")[0].replace("``eps``", f"{threat.eps:g}")
-    return f"{threat}, inputs within {bounds}. {' '.join(meaning.split())}"
-
-
-def share(rate: Rate) -> str:
+def share(rate: "Rate") -> str:
     """A rate with its Wilson interval; its n stands elsewhere."""
     if not rate.n:
         return "undefined"
@@ -74,7 +67,7 @@ def share(rate: Rate) -> str:
     return f"{rate.value:.1%} ({low:.1%} to {high:.1%})"
 
 
-def rate_facts(rate: Rate) -> dict[str, Any]:
+def rate_facts(rate: "Rate") -> dict[str, Any]:
     """A rate for JSON, with its exact interval; undefined is null."""
     value = rate.value if rate.n else None
     return {"value": value, "low": rate.low, "high": rate.high, "n": rate.n, "level": rate.level}

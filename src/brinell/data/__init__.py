@@ -85,8 +85,7 @@ def _existing(text: str) -> Path:
     path = Path(text.strip()).expanduser()
     if not path.is_file():
         raise InputMissingError(
-            f"{text!r} is neither a data set ({', '.join(NAMES)}) nor a file: check the spelling and the "
-            "folder."
+            f"{text!r} is neither a data set ({', '.join(NAMES)}) nor a file: check the spelling and the folder."
         )
     return path
 

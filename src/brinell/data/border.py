@@ -26,9 +26,7 @@ def as_inputs(x: object) -> Tensor | Array:
         raise InputTypeError("x is a sparse or quantized tensor; pass x.to_dense() or x.dequantize().")
     if _kind(x) not in "fiub":
         hint = " (such arrays come from rows of unequal shape)" if _kind(x) == "O" else ""
-        raise InputTypeError(
-            f"x is of dtype {x.dtype}{hint}; inputs are real numbers: pass floats or integers."
-        )
+        raise InputTypeError(f"x is of dtype {x.dtype}{hint}; inputs are real numbers: pass floats or integers.")
     if x.ndim == 0 or len(x) == 0:
         raise InputError(f"x has shape {tuple(x.shape)}: no rows; pass at least one, shape (N, ...).")
     if x.ndim == 1:
@@ -37,9 +35,7 @@ def as_inputs(x: object) -> Tensor | Array:
             "row is one value, x[None] if it is a single row."
         )
     if 0 in x.shape:
-        raise InputError(
-            f"x has shape {tuple(x.shape)}: rows without values; pass rows of at least one value."
-        )
+        raise InputError(f"x has shape {tuple(x.shape)}: rows without values; pass rows of at least one value.")
     return x
 
 
@@ -51,16 +47,12 @@ def as_labels(y: object) -> Tensor:
     y = _as_array(y, "y")
     if y.ndim != 1:
         hint = "y.argmax(1) if it is one-hot, y.reshape(-1) if it has a superfluous axis"
-        raise InputError(
-            f"y has shape {tuple(y.shape)}; labels are one integer a row, shape (N,): pass {hint}."
-        )
+        raise InputError(f"y has shape {tuple(y.shape)}; labels are one integer a row, shape (N,): pass {hint}.")
     if _kind(y) not in "iub":
         remedy = "y.astype('int64') for an array, y.long() for a tensor"
         if _kind(y) != "f":
             remedy = "for names np.unique(y, return_inverse=True)[1]"
-        raise InputTypeError(
-            f"y is of dtype {y.dtype}; labels are classes counted from 0: pass integers, {remedy}."
-        )
+        raise InputTypeError(f"y is of dtype {y.dtype}; labels are classes counted from 0: pass integers, {remedy}.")
     if isinstance(y, Tensor):
         return y.detach().to("cpu", torch.int64, copy=True)
     return torch.from_numpy(np.array(y, dtype=np.int64))
@@ -69,9 +61,7 @@ def as_labels(y: object) -> Tensor:
 def same_length(x: Tensor | Array, y: Tensor) -> None:
     """Raise InputError when there is not one label for each input."""
     if len(x) != len(y):
-        raise InputError(
-            f"x has {len(x)} rows and y has {len(y)}; pass one label for each input, in the same order."
-        )
+        raise InputError(f"x has {len(x)} rows and y has {len(y)}; pass one label for each input, in the same order.")
 
 
 def as_groups(groups: Mapping[str, object], n: int) -> dict[str, Array]:
@@ -122,9 +112,7 @@ def _as_array(values: object, name: str) -> Tensor | Array:
     try:
         return np.asarray(values)
     except ValueError as problem:
-        raise InputError(
-            f"{name} is not a regular array: {problem}. Pad or crop its rows to one shape."
-        ) from problem
+        raise InputError(f"{name} is not a regular array: {problem}. Pad or crop its rows to one shape.") from problem
 
 
 def _kind(values: Tensor | Array) -> str:
@@ -143,16 +131,12 @@ def _group_name(name: object) -> str:
 
 
 def _group(name: str, values: object, n: int) -> Array:
-    array = (
-        values.detach().cpu().numpy() if isinstance(values, Tensor) else _as_array(values, f"group {name!r}")
-    )
+    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else _as_array(values, f"group {name!r}")
     if np.ndim(array) != 1:
         raise InputError(
             f"group {name!r} has shape {np.shape(array)}; pass one value a row, shape ({n},). Combine "
             "several columns into one string a row."
         )
     if len(array) != n:
-        raise InputError(
-            f"group {name!r} has {len(array)} values for {n} rows; pass one value for each row of x."
-        )
+        raise InputError(f"group {name!r} has {len(array)} values for {n} rows; pass one value for each row of x.")
     return np.asarray(array)

@@ -137,9 +137,7 @@ class Selected:
         self.source = source
         self.index = _row_numbers(index, len(source))
         self.name = source.name
-        self.groups: Mapping[str, Array] = {
-            name: values[self.index] for name, values in source.groups.items()
-        }
+        self.groups: Mapping[str, Array] = {name: values[self.index] for name, values in source.groups.items()}
 
     def __len__(self) -> int:
         return len(self.index)
@@ -202,7 +200,6 @@ def _row_numbers(index: object, n: int) -> Array:
         )
     if rows.min() < 0 or rows.max() >= n:
         raise InputError(
-            f"the index runs from {rows.min()} to {rows.max()}; rows of this source are numbered 0 to "
-            f"{n - 1}."
+            f"the index runs from {rows.min()} to {rows.max()}; rows of this source are numbered 0 to {n - 1}."
         )
     return rows.astype(np.int64)

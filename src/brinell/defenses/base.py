@@ -43,9 +43,11 @@ def train_on(model: Classifier, x: Tensor, y: Tensor, weight: float = 1.0) -> Te
     return loss.detach()
 
 
-def shrunk(batch: Case, share: float) -> Case:
-    """The same batch under a smaller threat set: ``share`` of eps, at most all of it."""
-    return batch if share >= 1 else replace(batch, threat=batch.threat.scaled(share))
+def shrunk(batch: Case, done: float, warmup: float) -> Case:
+    """The same batch under a threat set whose eps grows in a line until ``warmup`` of the training is done."""
+    if done >= warmup:
+        return batch
+    return replace(batch, threat=batch.threat.scaled((done + 1e-3) / (warmup + 1e-3)))
 
 
 def check_steps(**numbers: float) -> None:

@@ -26,14 +26,11 @@ class PGDTraining(Recipe):
     warmup: float = 0.33
 
     def __post_init__(self) -> None:
-        check_steps(
-            steps=self.steps, rel_step=1.0 if self.rel_step is None else self.rel_step, warmup=self.warmup
-        )
+        check_steps(steps=self.steps, rel_step=1.0 if self.rel_step is None else self.rel_step, warmup=self.warmup)
 
     def backward(self, batch: Case, done: float) -> Tensor:
         """``steps`` passes to the input alone, then one forward and one backward pass."""
-        share = (done + 1e-3) / self.warmup
         sizes = (self.rel_step or 2.5 / self.steps,) * self.steps
         with attacking(batch.model):
-            x_adv = ascend(shrunk(batch, share), Plan(uniform, cross_entropy, sizes))
+            x_adv = ascend(shrunk(batch, done, self.warmup), Plan(uniform, cross_entropy, sizes))
         return train_on(batch.model, x_adv, batch.y)

@@ -61,9 +61,7 @@ class _School:
                 )
             optimizer.step()
             total += loss.item() * len(rows)
-            self.progress(
-                "training", epoch * n + min((step + 1) * self.course.batch, n), self.course.epochs * n
-            )
+            self.progress("training", epoch * n + min((step + 1) * self.course.batch, n), self.course.epochs * n)
         return total / n
 
     def _order(self, epoch: int) -> Iterator[np.ndarray[Any, Any]]:
@@ -147,9 +145,7 @@ def _check(model: Classifier, source: Source, threat: Threat, recipe: Recipe, co
             f"epochs is {course.epochs}, batch_size {course.batch} and lr {course.lr}; all must be above 0."
         )
     if not any(p.requires_grad for p in model.parameters()):
-        raise InputError(
-            "no parameter of the model requires a gradient; thaw some, or there is nothing to train."
-        )
+        raise InputError("no parameter of the model requires a gradient; thaw some, or there is nothing to train.")
     x, y = source.block(slice(0, min(32, len(source))))
     with same_random_state(), torch.no_grad():
         make_case(copy.deepcopy(model).eval(), x, y, threat, goal=None, seed=0)

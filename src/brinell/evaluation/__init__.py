@@ -2,7 +2,7 @@
 
 from brinell.evaluation.audit import Audit, load_audit, summary
 from brinell.evaluation.cascades import EFFORTS, choose
-from brinell.evaluation.folder import RunFolder
+from brinell.evaluation.folder import RunFolder, Scratch
 from brinell.evaluation.groups import GroupGap, GroupRow
 from brinell.evaluation.record import AuditRecord
 from brinell.evaluation.run import Options, run_audit
@@ -15,6 +15,7 @@ __all__ = [
     "GroupRow",
     "Options",
     "RunFolder",
+    "Scratch",
     "choose",
     "load_audit",
     "run_audit",

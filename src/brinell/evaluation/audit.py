@@ -4,14 +4,13 @@ import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 from torch import Tensor
 
 from brinell.errors import InputMissingError, OutputExistsError
-from brinell.evaluation.folder import ADVERSARIAL, EXAMPLES, RECORD, map_adversarial, read_table
+from brinell.evaluation.folder import ADVERSARIAL, EXAMPLES, RECORD, Scratch, map_adversarial, read_table
 from brinell.evaluation.groups import GroupGap, GroupRow, by_group, group_gap, worst_group
 from brinell.evaluation.record import AuditRecord, read_record
 from brinell.statistics import Rate
@@ -26,7 +25,7 @@ class Audit:
 
     record: AuditRecord
     folder: Path
-    _keep: TemporaryDirectory[str] | None = field(default=None, repr=False)  # removed with the last reference
+    _keep: Scratch | None = field(default=None, repr=False)  # removed with the last reference
 
     @property
     def clean_accuracy(self) -> Rate:

@@ -51,9 +51,7 @@ class Foreign(Attack):
             hook.remove()
         if not isinstance(x_adv, Tensor) or x_adv.shape != case.x.shape:
             came = tuple(x_adv.shape) if isinstance(x_adv, Tensor) else type(x_adv).__name__
-            raise InputError(
-                f"{_name(self.call)} returned {came}; it must return a tensor {tuple(case.x.shape)}."
-            )
+            raise InputError(f"{_name(self.call)} returned {came}; it must return a tensor {tuple(case.x.shape)}.")
         found = Found.nothing(case)
         return found._replace(
             x_adv=x_adv.detach().to(case.x), nominated=~found.nominated,
@@ -107,9 +105,7 @@ def _label(attack: Attack) -> str:
     for field in fields(attack):  # type: ignore[arg-type]
         value = getattr(attack, field.name)
         if field.default is MISSING or value != field.default:
-            text = (
-                _name(value) if callable(value) else f"{value:g}" if isinstance(value, float) else str(value)
-            )
+            text = _name(value) if callable(value) else f"{value:g}" if isinstance(value, float) else str(value)
             changed.append(text if field.name in ("objective", "start") else f"{field.name}={text}")
     return f"{type(attack).__name__}({', '.join(changed)})" if changed else type(attack).__name__
 

@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +23,18 @@ RECORD, EXAMPLES, ADVERSARIAL, GALLERY, CLOCK = (
     "run.json", "examples.parquet", "adversarial.safetensors", "gallery.safetensors", "clock.json",
 )  # fmt: skip
 _SETTINGS, _PARTS = "settings.json", "parts"
-_DTYPES = {torch.float32: ("F32", np.dtype("<f4")), torch.float64: ("F64", np.dtype("<f8"))}
+_DTYPES: dict[torch.dtype, tuple[str, np.dtype[Any]]] = {
+    torch.float32: ("F32", np.dtype("<f4")),
+    torch.float64: ("F64", np.dtype("<f8")),
+}
+
+
+class Scratch:
+    """A temporary folder, at ``path``, that goes with the last reference to this object."""
+
+    def __init__(self) -> None:
+        self.path = Path(mkdtemp(prefix="brinell-"))
+        finalize(self, shutil.rmtree, self.path, ignore_errors=True)  # TemporaryDirectory warns when it does this
 
 
 class RunFolder:
@@ -44,7 +58,8 @@ class RunFolder:
         if self.path.exists() and any(self.path.iterdir()):
             if not resume:
                 raise OutputExistsError(
-                    f"the folder {self.path} exists and is not empty; resume it (--resume, resume=True) or name another."
+                    f"the folder {self.path} exists and is not empty; resume it (--resume, resume=True) or "
+                    "name another."
                 )
             self._compare(settings)
         (self.path / _PARTS).mkdir(parents=True, exist_ok=True)
@@ -63,9 +78,7 @@ class RunFolder:
         wanted = json.loads(settings.model_dump_json())
         if held != wanted:
             differs = [
-                _difference(key, held.get(key), value)
-                for key, value in wanted.items()
-                if held.get(key) != value
+                _difference(key, held.get(key), value) for key, value in wanted.items() if held.get(key) != value
             ]
             raise InputError(f"{self.path} holds another audit: {'; '.join(differs)}. Name another folder.")
 
@@ -112,9 +125,7 @@ class RunFolder:
         path = self.path / ADVERSARIAL
         name, kind = _DTYPES[dtype]
         size = int(np.prod(shape)) * kind.itemsize
-        header = json.dumps(
-            {"x_adv": {"dtype": name, "shape": list(shape), "data_offsets": [0, size]}}
-        ).encode()
+        header = json.dumps({"x_adv": {"dtype": name, "shape": list(shape), "data_offsets": [0, size]}}).encode()
         header += b" " * (-len(header) % 8)
         offset = 8 + len(header)
         if not path.is_file() or path.stat().st_size != offset + size:

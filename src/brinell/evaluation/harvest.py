@@ -77,7 +77,8 @@ def _stages(facts: Settings, totals: dict[str, dict[str, int]], clean: int) -> t
         left = Count(hits=clean - total["alone"], n=facts.data.n) if facts.alone else None
         after = before - total["broken"]
         stages.append(StageResult(
-            label=label, before=before, after=after, alone=left, gradients=total["gradients"], forwards=total["forwards"]
+            label=label, before=before, after=after, alone=left,
+            gradients=total["gradients"], forwards=total["forwards"],
         ))  # fmt: skip
         before = after
     return tuple(stages)

@@ -1,6 +1,5 @@
 """What is legal but suspicious: looked at before an audit, and kept in its record."""
 
-import torch
 from torch import nn
 
 from brinell.case import Case
@@ -23,7 +22,7 @@ def preflight(case: Case, modes: dict[nn.Module, bool]) -> tuple[str, ...]:
     return tuple(warning for warning in found if warning)
 
 
-def _clean(case: Case, model: nn.Module) -> tuple[Rate, int]:
+def _clean(case: Case, model: Classifier) -> tuple[Rate, int]:
     logits = logits_of(model, case.x, case.batch)
     right = int((~Away().reached(logits, case.y)).sum())
     return Rate(right, len(case)), logits.shape[1]
@@ -31,12 +30,11 @@ def _clean(case: Case, model: nn.Module) -> tuple[Rate, int]:
 
 def _near_chance(case: Case) -> str | None:
     rate, classes = _clean(case, case.model)
-    majority = int(torch.bincount(case.y).max()) / len(case)
-    if rate.low > max(1 / classes, 0 if majority > 0.95 else 0):
+    if rate.low > 1 / classes:
         return None
     return (
-        f"clean accuracy is {rate}, near chance ({1 / classes:.1%} for {classes} classes): check weights, normalisation "
-        "and the order of the labels before believing anything that follows."
+        f"clean accuracy is {rate}, near chance ({1 / classes:.1%} for {classes} classes): check weights, "
+        "normalisation and the order of the labels before believing anything that follows."
     )
 
 
@@ -49,15 +47,13 @@ def _normalised_twice(case: Case) -> str | None:
     if without.hits - with_it.hits <= max(2, 0.02 * len(case)):
         return None
     return (
-        f"clean accuracy is {with_it.value:.1%} with normalize=(mean, std) and {without.value:.1%} without it: the network "
-        "seems to normalise by itself. Leave normalize out."
+        f"clean accuracy is {with_it.value:.1%} with normalize=(mean, std) and {without.value:.1%} without it: the "
+        "network seems to normalise by itself. Leave normalize out."
     )
 
 
 def _was_training(modes: dict[nn.Module, bool]) -> str | None:
-    kinds = sorted(
-        {type(module).__name__ for module, mode in modes.items() if mode and isinstance(module, _MODAL)}
-    )
+    kinds = sorted({type(module).__name__ for module, mode in modes.items() if mode and isinstance(module, _MODAL)})
     if not kinds:
         return None
     return (
@@ -72,4 +68,4 @@ def _wanted_is_true(case: Case) -> str | None:
     same = int((case.goal.labels == case.y).sum())
     if not same:
         return None
-    return f"{same} of the first {len(case)} rows already have the wanted label; being right is no success, so they stand."
+    return f"{same} of the first {len(case)} rows truly have the wanted label; being right is no success: they stand."

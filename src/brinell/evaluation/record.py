@@ -65,7 +65,7 @@ class AttackFacts(_Frozen):
 class Settings(_Frozen):
     """All that decides the outcome of an audit; two runs with equal settings end with the same record."""
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1] = 1
     kind: Literal["audit"] = "audit"
     model: ModelFacts
     data: DataFacts
@@ -138,11 +138,7 @@ def read_record(path: Path) -> AuditRecord:
         text = path.read_text(encoding="utf-8")
         version = json.loads(text)["settings"]["schema_version"]
         if version != SCHEMA:
-            raise InputError(
-                f"{path} has schema version {version}, this brinell reads {SCHEMA}; install a newer one."
-            )
+            raise InputError(f"{path} has schema version {version}, this brinell reads {SCHEMA}; install a newer one.")
         return AuditRecord.model_validate_json(text)
     except (ValidationError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as problem:
-        raise InputError(
-            f"{path} is damaged: {str(problem).splitlines()[0]}. Run the audit again."
-        ) from problem
+        raise InputError(f"{path} is damaged: {str(problem).splitlines()[0]}. Run the audit again.") from problem

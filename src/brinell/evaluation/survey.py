@@ -42,9 +42,7 @@ def survey(
         except InputError as problem:
             raise type(problem)(f"rows {rows.start} to {rows.stop - 1}: {problem}") from problem
         if shape is not None and tuple(x.shape[1:]) != shape:
-            raise InputError(
-                f"row {rows.start} has shape {tuple(x.shape[1:])}, earlier ones {shape}; use one shape."
-            )
+            raise InputError(f"row {rows.start} has shape {tuple(x.shape[1:])}, earlier ones {shape}; use one shape.")
         shape = tuple(x.shape[1:])
         inputs.update(x.to(torch.float32).contiguous().numpy().tobytes())
         labels.append(y)

@@ -31,9 +31,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write the weights of ``model`` (of the network inside a Classifier) as safetensors."""
     net = model.net if isinstance(model, Classifier) else model
-    save_file(
-        {name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}, path
-    )
+    save_file({name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}, path)
 
 
 def weights_sha256(model: nn.Module) -> str:

@@ -87,7 +87,7 @@ def _read(path: Path) -> tuple[NDArray[np.int64], Array, Array]:
 
 
 def _spread(n: int, most: int) -> NDArray[np.int64]:
-    """Which of ``n`` rows to show: at most ``most``, at least one, evenly spread (they are sorted by class)."""
+    """Which of ``n`` rows to show: at most ``most``, at least one, evenly spread: they are sorted by class."""
     return np.linspace(0, n - 1, max(1, min(n, most))).round().astype(np.int64)
 
 
@@ -96,9 +96,7 @@ def _hang(rows: list[dict[str, Any]], x: Array, x_adv: Array) -> Gallery:
     exhibits = [Exhibit(row, int(values), x[0].size) for row, values in zip(rows, changed, strict=True)]
     if not image_like(x.shape[1:]):
         lists = map(_largest, x, x_adv)
-        return Gallery(
-            tuple(each._replace(changes=found) for each, found in zip(exhibits, lists, strict=True))
-        )
+        return Gallery(tuple(each._replace(changes=found) for each, found in zip(exhibits, lists, strict=True)))
     low, high = _scale(min(x.min(), x_adv.min()), max(x.max(), x_adv.max()))
     x, x_adv = (x - low) / (high - low), (x_adv - low) / (high - low)
     factor = _two_digits(0.5 / (np.abs(x_adv - x).max() or 0.5))

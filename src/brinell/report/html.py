@@ -1,6 +1,7 @@
 """One HTML file that holds all it shows: no script, no network, light and dark."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -40,16 +41,14 @@ def _named(audits: Any) -> list[tuple[str, "Audit"]]:
         facts = audits.record.settings
         return [(f"{facts.model.network} on {facts.data.name}", audits)]
     try:
-        pairs = [
-            (str(name), audit) for name, audit in (audits.items() if isinstance(audits, Mapping) else audits)
-        ]
+        pairs = [(str(name), audit) for name, audit in (audits.items() if isinstance(audits, Mapping) else audits)]
     except (TypeError, ValueError) as problem:
         raise InputTypeError(
-            f"cannot report on {audits!r}; give an audit, or several as {{name: audit}}."
+            f"cannot report on {audits!r:.80}; give an audit, or several as {{name: audit}}."
         ) from problem
     for name, audit in pairs:
         if not _is_audit(audit):
-            raise InputTypeError(f"{name!r} is {audit!r}; give what audit or load_audit returned.")
+            raise InputTypeError(f"{name!r} is {audit!r:.80}; give what audit or load_audit returned.")
     if not pairs:
         raise InputError("there is no audit to report on; give at least one.")
     return pairs
@@ -61,13 +60,19 @@ def _is_audit(value: Any) -> bool:
 
 
 def _render(views: tuple[View, ...], title: str, story: tuple[str, ...]) -> str:
+    return _environment().get_template("report.html.jinja").render(
+        views=views, title=title, story=story, differences=differences(views), alone=alone_columns(views),
+        level=f"{LEVEL:.0%}", small=SMALL,
+    )  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    """What lays out the page; it keeps the compiled template."""
     environment = Environment(
         loader=PackageLoader("brinell.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     shown = (words.percent, words.points, words.exact, words.wilson, words.count, words.each)
     environment.filters |= {filter_.__name__: filter_ for filter_ in shown}
-    return environment.get_template("report.html.jinja").render(
-        views=views, title=title, story=story, differences=differences(views), alone=alone_columns(views),
-        level=f"{LEVEL:.0%}", small=SMALL,
-    )  # fmt: skip
+    return environment

@@ -96,9 +96,7 @@ def _settings(record: "AuditRecord") -> Iterator[SettingsTable]:
 
 
 def _table(title: str, facts: dict[str, Any]) -> SettingsTable:
-    return SettingsTable(
-        title, tuple((name.replace("_", " "), plain(value)) for name, value in facts.items())
-    )
+    return SettingsTable(title, tuple((name.replace("_", " "), plain(value)) for name, value in facts.items()))
 
 
 def differences(views: tuple[View, ...]) -> tuple[str, ...]:

@@ -68,8 +68,11 @@ def attacker(record: "AuditRecord") -> str:
     """The threat model: what the attacker sees, may do, and wants."""
     facts = record.settings
     name, _, eps = facts.threat.partition(":")
-    reach = _REACH.get(name, "may move to any point of the set {set}")
-    may = reach.format(part=_part(facts.data.shape), eps=_fraction(eps), set=facts.threat)
+    shape = facts.data.shape
+    if name in _REACH:
+        may = _REACH[name].format(part=_part(shape), eps=_fraction(eps) if image_like(shape) else eps)
+    else:
+        may = f"may move to any point of the set {facts.threat}"
     within = f"stays within the bounds {facts.model.bounds}"
     return f"sees the model's gradients, {may}, {within}, and {_wish(facts.goal)}."
 
@@ -77,13 +80,15 @@ def attacker(record: "AuditRecord") -> str:
 def _part(shape: tuple[int, ...]) -> str:
     if not image_like(shape):
         return "value"
-    return "channel of every pixel" if shape[0] == 3 and len(shape) == 3 else "pixel"
+    return "channel of every pixel" if len(shape) == 3 and shape[0] == 3 else "pixel"
 
 
 def _fraction(eps: str) -> str:
     """``0.0313725 (8/255)``: long decimals of images are meant as steps of 8-bit pixels."""
-    steps = float(eps) * 255 if len(eps) > 6 else 0.0
-    return f"{eps} ({round(steps)}/255)" if round(steps) and abs(steps - round(steps)) < 1e-3 else eps
+    steps = float(eps) * 255
+    if len(eps) > len("0.1234") and round(steps) and abs(steps - round(steps)) < 1e-3:
+        return f"{eps} ({round(steps)}/255)"
+    return eps
 
 
 def _wish(goal: str) -> str:
@@ -109,8 +114,8 @@ def protocol(record: "AuditRecord") -> str:
     else:
         order = "each only on the rows that still stand"
     return (
-        f"{names}; {order}. Every success is judged again in a fresh {facts.precision} forward pass, and once "
-        "more in another batch layout."
+        f"{names}; {order}. Every success is judged again in a fresh {facts.precision} forward pass, and "
+        "once more in another batch layout."
     )
 
 
@@ -120,6 +125,6 @@ def spent(record: "AuditRecord") -> str:
     gradients = sum(stage.gradients for stage in record.stages)
     forwards = sum(stage.forwards for stage in record.stages)
     return (
-        f"The attacks spent {each(gradients, n)} gradients and {each(forwards, n)} further forward passes per row "
-        f"of the data. Unstable rows, which rounding alone decides: {count(record.unstable)} of {count(n)}."
+        f"The attacks spent {each(gradients, n)} gradients and {each(forwards, n)} further forward passes "
+        f"per row of the data. Unstable rows, which rounding alone decides: {count(record.unstable)} of {count(n)}."
     )

@@ -14,9 +14,7 @@ def threat(text: str) -> Ball:
     """Read a threat set from text such as ``"linf:8/255"`` or ``"l2:0.5"``. Raises InputError."""
     name, colon, eps = str(text).partition(":")
     if not colon or name.strip().lower() not in THREATS:
-        raise InputError(
-            f'the threat is {text!r}; write SET:EPS, such as "linf:8/255". Sets: {", ".join(THREATS)}.'
-        )
+        raise InputError(f'the threat is {text!r}; write SET:EPS, such as "linf:8/255". Sets: {", ".join(THREATS)}.')
     return THREATS[name.strip().lower()](eps.strip())
 
 

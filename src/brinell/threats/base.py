@@ -89,6 +89,18 @@ class Ball(ABC):
         object.__setattr__(self, "eps", read_eps(eps))
 
     @abstractmethod
+    def project(self, x_adv: Tensor, x: Tensor, bounds: Bounds, radius: Tensor | None = None) -> Tensor:
+        """Bring ``x_adv`` into the ball about ``x`` and into the bounds."""
+
+    @abstractmethod
+    def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:
+        """The displacement of length ``size`` along which a function of slope ``grad`` rises most."""
+
+    @abstractmethod
+    def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
+        """A random point of the ball about each row, within the bounds."""
+
+    @abstractmethod
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """How far each row moved, (N,), in the unit of ``eps``."""
 
@@ -96,9 +108,7 @@ class Ball(ABC):
         """Whether each row is within ``eps``, (N,) bool.
 
         The slack is what rounding of the coordinates to their dtype can do to the distance."""
-        ulps = torch.finfo(x.dtype).eps * self.distance(
-            torch.maximum(x.abs(), x_adv.abs()), torch.zeros_like(x)
-        )
+        ulps = torch.finfo(x.dtype).eps * self.distance(torch.maximum(x.abs(), x_adv.abs()), torch.zeros_like(x))
         moved = self.distance(x_adv, x)
         return moved.isfinite() & (moved <= self.eps * (1 + 1e-6) + ulps)
 

@@ -23,9 +23,7 @@ class L0(Ball):
     def __init__(self, eps: float | str) -> None:
         Ball.__init__(self, eps)
         if self.eps != int(self.eps):
-            raise InputError(
-                f"eps is {self.eps:g}; for l0 it counts values that change: a whole number above 0."
-            )
+            raise InputError(f"eps is {self.eps:g}; for l0 it counts values that change: a whole number above 0.")
 
     def project(self, x_adv: Tensor, x: Tensor, bounds: Bounds, radius: Tensor | None = None) -> Tensor:
         """The nearest point to ``x_adv`` (N, ...) in the set about ``x`` and in the bounds; exact."""
@@ -68,11 +66,7 @@ class L0(Ball):
     def suspicion(self, x: Tensor, bounds: Bounds) -> str | None:  # noqa: ARG002 - a count has no unit
         """Words for an ``eps`` that leaves no input untouched."""
         size = x[0].numel()
-        return (
-            f"eps {self.eps:g} lets more than half of the {size} values change."
-            if self.eps > size / 2
-            else None
-        )
+        return f"eps {self.eps:g} lets more than half of the {size} values change." if self.eps > size / 2 else None
 
     def _largest(self, score: Tensor, radius: Tensor | None) -> Tensor:
         """A mask (N, D) of the ``eps`` (or ``radius``) largest scores of each row."""

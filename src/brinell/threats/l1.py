@@ -23,9 +23,7 @@ class L1(Ball):
         """The nearest point to ``x_adv`` (N, ...) in the set about ``x`` and in the bounds; exact up to rounding.
 
         Every change is shrunk by one threshold in a row and clipped to the bounds (arXiv:2103.01208)."""
-        r = torch.as_tensor(self.eps if radius is None else radius, dtype=x.dtype, device=x.device).expand(
-            len(x)
-        )
+        r = torch.as_tensor(self.eps if radius is None else radius, dtype=x.dtype, device=x.device).expand(len(x))
         delta = x_adv - x
         room = bounds.room(x, delta)
         cut = _threshold(flat(delta.abs()), flat(room), r)

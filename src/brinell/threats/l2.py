@@ -10,7 +10,7 @@ from brinell.draws import Draws
 from brinell.rows import per_row, row_norm, unit_rows
 from brinell.threats.base import Ball, Place
 
-_ROUNDS = 3  # of the search for the scale; each is feasible, and each closer to the nearest point
+_ROUNDS = 8  # at most, in the search for the scale; each is feasible, and each closer to the nearest point
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -39,10 +39,10 @@ class L2(Ball):
             stuck = length * per_row(scale, delta) >= room
             spent = row_norm(room * stuck, 2).square()
             free = row_norm(length * ~stuck, 2).square()
-            better = (
-                (r.square() - spent).clamp(min=0) / free.clamp(min=torch.finfo(delta.dtype).tiny)
-            ).sqrt()
-            scale = torch.where(free > 0, torch.maximum(scale, better), scale)
+            better = ((r.square() - spent).clamp(min=0) / free.clamp(min=torch.finfo(delta.dtype).tiny)).sqrt()
+            before, scale = scale, torch.where(free > 0, torch.maximum(scale, better), scale)
+            if not scale.is_cuda and torch.equal(scale, before):  # on a GPU, looking would mean waiting
+                break
         return scale * (1 - 4 * torch.finfo(delta.dtype).eps)
 
     def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:  # noqa: ARG002

@@ -1,0 +1,147 @@
+"""``brinell audit``: the main job."""
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from brinell.cli import options
+from brinell.cli.exits import if_interrupted
+
+if TYPE_CHECKING:
+    from brinell.cli.progress import Display
+
+_Effort: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="quick|standard|thorough", help="How hard to try: standard unless given.", show_default=False),
+]
+_Attack: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ATTACK",
+        help="An attack to use instead of the effort's, such as PGD:steps=100,restarts=2; may be given several "
+        "times, in the order in which they are to run.",
+        show_default=False,
+    ),
+]
+_Group: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="The groups to show, all unless given; a,b is the intersection of two; may be given several times.",
+        show_default=False,
+    ),
+]
+_Alone: TypeAlias = Annotated[
+    bool, typer.Option("--alone", help="Also tell what each attack leaves standing on its own; takes longer.")
+]
+_Out: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="The run folder: a new one in runs/ unless given.", show_default=False),
+]
+_Resume: TypeAlias = Annotated[
+    bool, typer.Option("--resume", help="Go on with the unfinished audit in the folder --out.")
+]
+_Examples: TypeAlias = Annotated[
+    str, typer.Option(metavar="all|none", help="Whether the adversarial inputs are kept in the folder.")
+]
+_Report: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Also write a report, one HTML file.", show_default=False),
+]
+
+
+def audit(
+    ctx: typer.Context,
+    model: options.Model,
+    data: options.Data,
+    threat: options.Threat,
+    weights: options.Weights = None,
+    bounds: options.BoundsText = None,
+    effort: _Effort = None,
+    attack: _Attack = None,
+    target: options.Target = None,
+    group: _Group = None,
+    alone: _Alone = False,
+    n: options.Rows = None,
+    seed: options.Seed = 0,
+    batch_size: options.BatchSize = None,
+    out: _Out = None,
+    resume: _Resume = False,
+    examples: _Examples = "all",
+    report: _Report = None,
+    as_json: options.Json = False,
+) -> None:
+    """Measure how robust a model is, and for whom it breaks first.
+
+    Attacks from cheap to expensive, each on the rows that still stand; judged; by group; in a folder that an
+    interrupted audit goes on from.
+
+    \b
+    Example:
+      brinell audit brinell.models:SmallCNN digits linf:0.3 \\
+        --weights hard/weights.safetensors --out runs/hard
+    """
+    from brinell.cli import output
+    from brinell.cli.progress import showing
+
+    with output.for_machines(as_json), showing() as display:
+        display("loading PyTorch", 0, None)
+        import brinell
+        from brinell.cli import loading, tables, values
+        from brinell.evaluation import choose, summary
+        from brinell.report import write_html
+
+        _check(effort, attack, out, resume, report)
+        own = tuple(values.named(brinell.ATTACKS, "attack", text) for text in attack or ())
+        effort = effort or "standard"
+        cascade = choose(own or None, effort)
+        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
+        shown = tables.which_groups(group, loaded.source.groups)
+        folder = out or _new_folder()
+        tables.say_plan(loaded, target, cascade, f"{'chosen attacks' if own else effort}, seed {seed}")
+        with if_interrupted(lambda: _what_is_kept(display, folder, ctx.obj, out is None)):
+            done = brinell.audit(
+                loaded.model, loaded.source, loaded.threat, effort=effort, cascade=own or None,
+                goal=values.read_goal(target), seed=seed, alone=alone, batch_size=batch_size, out=folder,
+                resume=resume, examples=examples, origin=loaded.origin, progress=display,  # type: ignore[arg-type]
+            )  # fmt: skip
+        tables.say_audit(done, shown)
+        if report is not None:
+            output.say(f"Report: {write_html(done, report)}")
+        if as_json:
+            facts = summary(done)
+    if as_json:
+        output.print_json(facts)
+
+
+def _check(
+    effort: str | None, attack: list[str] | None, out: Path | None, resume: bool, report: Path | None
+) -> None:  # fmt: skip
+    """Raise InputError on options that do not go together, before any work is done."""
+    from brinell.errors import InputError
+
+    if effort is not None and attack:
+        raise InputError(f"--effort {effort} and --attack {attack[0]} exclude each other; leave one of them out.")
+    if resume and out is None:
+        raise InputError("--resume needs the folder of the unfinished audit: add --out FOLDER.")
+    if report is not None and report.is_dir():
+        raise InputError(f"--report {report} is a folder; name a file, such as {report / 'report.html'}.")
+
+
+def _new_folder() -> Path:
+    """One that does not exist, named after the time."""
+    name = time.strftime("audit-%Y%m%d-%H%M%S")
+    folder, again = Path("runs", name), 1
+    while folder.exists():
+        folder, again = Path("runs", f"{name}-{again}"), again + 1
+    return folder
+
+
+def _what_is_kept(display: "Display", folder: Path, words: list[str], unnamed: bool) -> str:
+    done = display.done if display.label.startswith("attacking") else 0
+    more = [*(["--out", str(folder)] if unnamed else []), *(["--resume"] if "--resume" not in words else [])]
+    command = shlex.join(["brinell", *words, *more])
+    return f"{done:,} rows are done and kept in {folder}. Go on with: {command}"

@@ -1,0 +1,135 @@
+"""What is measured and what came out, as people read it."""
+
+import inspect
+from collections.abc import Iterable, Sequence
+
+from brinell.attacks import Attack
+from brinell.cli.loading import Loaded
+from brinell.cli.output import say, say_pairs, say_table, share
+from brinell.errors import InputError
+from brinell.evaluation import Audit, GroupGap, GroupRow
+from brinell.evaluation.cascades import describe
+from brinell.evaluation.record import StageResult
+from brinell.threats import Ball
+
+CAVEAT = (
+    "Robust accuracy is an upper bound: a stronger attack may break more. The intervals (95 %, Wilson) speak of "
+    "sampling only."
+)
+_LONGEST = 30  # groups in a table
+
+
+def scene(loaded: Loaded) -> list[tuple[str, str]]:
+    """Threat set, model and data, in words."""
+    model, source = loaded.model, loaded.source
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    groups = f"; groups: {', '.join(source.groups)}" if source.groups else ""
+    return [
+        ("Threat", f"{_meaning(loaded.threat)} Inputs stay within {model.bounds}."),
+        ("Model", f"{type(model.net).__name__}, {parameters:,} parameters, from {loaded.origin}"),
+        ("Data", f"{len(source):,} rows of {source.name}{groups}"),
+    ]
+
+
+def say_plan(loaded: Loaded, target: int | None, cascade: Sequence[Attack], protocol: str) -> None:
+    """What is about to be measured, in words, before any number."""
+    wants = "any label but the true one" if target is None else f"the label {target}"
+    steps = ", then ".join(each.label for each in describe(tuple(cascade)))
+    leaves = "; each on the rows that still stand" if len(cascade) > 1 else ""
+    say_pairs([
+        *scene(loaded),
+        ("Attacker", f"Knows the network and its gradients; wants {wants}."),
+        ("Protocol", f"{protocol}: {steps}{leaves}. A judge, not the attack, decides what counts."),
+    ])  # fmt: skip
+    say()
+
+
+def _meaning(ball: Ball) -> str:
+    """The set as text, and the first sentence of its class."""
+    sentence = (inspect.getdoc(type(ball)) or "").partition("\n\n")[0].replace("``eps``", f"{ball.eps:g}")
+    return f"{ball}. {' '.join(sentence.split())}"
+
+
+def which_groups(wanted: Iterable[str] | None, there: Iterable[str]) -> list[tuple[str, ...]]:
+    """The groups to show, each the names of an intersection; all where none are wanted. Raises InputError."""
+    known = ["class", *there]
+    if not wanted:
+        return [(name,) for name in known]
+    chosen = [tuple(part.strip() for part in text.split(",")) for text in wanted]
+    for name in (name for names in chosen for name in names):
+        if name not in known:
+            raise InputError(f"there is no group {name!r}; these data have: {', '.join(known)}.")
+    return chosen
+
+
+def say_audit(audit: Audit, groups: Iterable[tuple[str, ...]]) -> None:
+    """Warnings, rates, a table of the attacks, one of each group, and where the files are."""
+    record = audit.record
+    for warning in record.warnings:
+        say(f"Warning: {warning}", "yellow")
+    say_pairs([
+        ("Clean accuracy", str(audit.clean_accuracy)),
+        ("Robust accuracy", str(audit.robust_accuracy)),
+    ])  # fmt: skip
+    say(CAVEAT)
+    _say_stages(record.stages, record.clean.hits, record.settings.data.n)
+    for names in groups:
+        _say_group(audit, names)
+    if record.unstable:
+        say(
+            f"{record.unstable} rows are unstable: rounding alone decides them, since a second judgement in another "
+            "batch layout differs.",
+            "yellow",
+        )
+    say()
+    say(f"Run folder: {audit.folder} ({', '.join(sorted(path.name for path in audit.folder.iterdir()))})")
+
+
+def _say_stages(stages: Sequence[StageResult], right: int, n: int) -> None:
+    alone = any(stage.alone is not None for stage in stages)
+    rows = []
+    for stage in stages:
+        attacked = right if alone else stage.before
+        cost = f"{stage.gradients / attacked:.1f}" if attacked else "-"
+        own = [share(stage.alone.rate)] if stage.alone is not None else []
+        rows.append([stage.label, str(stage.before), str(stage.after), f"{stage.after / n:.1%}", *own, cost])
+    own = ["left if alone"] if alone else []
+    say_table(["Attack", "standing before", "after", "left", *own, "gradients per row"], rows)
+
+
+def _say_group(audit: Audit, names: tuple[str, ...]) -> None:
+    """The groups of one attribute; the lowest of them where there are many."""
+    every = audit.by_group(*names)
+    rows, note = every, ""
+    if len(every) > _LONGEST:
+        rows = sorted(every, key=lambda row: row.robust_accuracy.value)[:_LONGEST]
+        note = f" (the {_LONGEST} lowest of {len(every)})"
+    cells = [
+        [_name(row.group), str(row.n), share(row.clean_accuracy), share(row.robust_accuracy), _flag(row)]
+        for row in rows
+    ]
+    say_table([" and ".join(names) + note, "n", "clean accuracy", "robust accuracy", ""], cells)
+    say(f"{_worst_words(audit.worst_group(*names))} {_gap_words(audit.gap(*names))}")
+
+
+def _worst_words(worst: GroupRow) -> str:
+    rate = worst.robust_accuracy
+    return f"Worst: {_name(worst.group)}, {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%})."
+
+
+def _gap_words(gap: GroupGap) -> str:
+    if gap.best is None:
+        return "There is no other group to compare it with."
+    pair = "none to be seen" if gap.best == gap.worst else f"{100 * gap.value:.1f} points, to {_name(gap.best)}"
+    return (
+        f"Gap to the best: {pair} ({100 * gap.low:.1f} to {100 * gap.high:.1f}). These intervals are exact and hold "
+        "for all groups at once (Bonferroni)."
+    )
+
+
+def _name(group: object) -> str:
+    return " / ".join(map(str, group)) if isinstance(group, tuple) else str(group)
+
+
+def _flag(row: GroupRow) -> str:
+    return "few rows" if row.small else ""

@@ -1,0 +1,164 @@
+"""What holds for all commands: help, version, the ends and their exit codes."""
+
+import io
+import os
+import re
+import resource
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+from workshop import Run
+
+import brinell
+from brinell.cli.app import app
+
+START = "from brinell.cli.app import main; main()"
+COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+every_command = pytest.mark.parametrize("name", COMMANDS)
+HERE = Path(__file__).parent
+
+
+def example(name: str) -> list[str]:
+    """The words of the command line that the help of a command shows."""
+    found = re.search(r"Example:\n\s+brinell (.*?[^\\])(\n|$)", COMMANDS[name].help or "", re.DOTALL)
+    assert found, f"brinell {name} --help shows no example"
+    return shlex.split(found[1].replace("\\\n", " "))
+
+
+def test_help_is_quick_and_light() -> None:
+    program = (
+        "import sys, atexit\n"
+        "heavy = {'torch', 'numpy', 'scipy', 'pyarrow', 'pydantic', 'rich'}\n"
+        f"atexit.register(lambda: print('heavy:', sorted(heavy & set(sys.modules))))\n{START}"
+    )
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert all(name in done.stdout for name in COMMANDS)
+    assert done.stdout.endswith("heavy: []\n")
+    assert min(seconds) < 0.3  # of the processor's time: others may be at work on this machine
+
+
+def test_no_words_show_the_help(run: Run) -> None:
+    assert run() == run("--help") == run("-h")
+    assert run().code == 0
+    assert "Exit codes: 0 done" in run().out
+
+
+def test_version(run: Run) -> None:
+    assert run("--version") == (0, f"brinell {brinell.__version__}\n", "")
+
+
+@every_command
+def test_every_command_has_help_with_an_example_of_its_own(name: str, run: Run) -> None:
+    ended = run(name, "--help")
+    assert ended.code == 0
+    assert example(name)[0] == name
+    assert "Example:" in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "demo"])
+def test_every_option_is_tried(name: str) -> None:
+    tests = (HERE / f"test_cli_{name}.py").read_text()
+    options = [option.opts for option in COMMANDS[name].params if option.param_type_name == "option"]
+    missing = [opts for opts in options if "--help" not in opts and not any(f'"{opt}"' in tests for opt in opts)]
+    assert missing == []
+
+
+def test_the_examples_run_one_after_the_other(run: Run) -> None:
+    shorter = {
+        "harden": ["--epochs", "1", "--n", "400"],
+        "attack": ["-p", "steps=2", "--n", "20"],
+        "audit": ["--effort", "quick", "--n", "20"],
+        "attacks": [],
+    }
+    assert {*shorter, "demo"} >= set(COMMANDS)
+    for name, more in shorter.items():
+        ended = run(*example(name), *more)
+        assert (name, ended.code) == (name, 0), ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["audt"], r"No such command 'audt'.* See brinell --help\."),
+        (["audit"], r"Missing argument 'MODEL'\. See brinell audit --help\."),
+        (["audit", "a", "b", "c", "--nope"], r"No such option: --nope.* See brinell audit --help\."),
+        (["audit", "a", "b", "c", "--n", "0"], r"Invalid value for '--n'.* See brinell audit --help\."),
+        (["attack", "a", "b", "c", "d", "--batch-size", "x"], r"Invalid value for '--batch-size'"),
+        (["harden", "a", "b", "c", "--out", "d"], r"Missing option '--recipe'"),
+        (["attacks", "more"], r"unexpected extra argument.*more"),
+    ],
+)
+def test_wrong_words_get_one_line_and_exit_code_2(words: list[str], says: str, run: Run) -> None:
+    ended = run(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert re.fullmatch(rf"error: .*{says}.*\n", ended.err)
+
+
+def test_the_typer_app_ends_like_the_console_script() -> None:
+    assert CliRunner().invoke(app, ["audit", "nets.py", "digits", "linf:1"]).exit_code == 2
+    script = subprocess.run([sys.executable, "-c", START, "audt"], capture_output=True, text=True, check=False)
+    assert script.returncode == 2
+    assert script.stderr.startswith("error: No such command 'audt'")
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("no_color", "red"), [("", True), ("1", False)])
+def test_errors_are_red_on_a_screen(no_color: str, red: bool, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", screen := Screen())
+    monkeypatch.setenv("NO_COLOR", no_color)
+    run("audt")
+    assert screen.getvalue().startswith("\x1b[31merror: " if red else "error: ")
+
+
+def test_an_unexpected_failure_leaves_its_traceback(run: Run, workshop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(workshop))
+    ended = run("audit", "nets.py:Breaks", "toy.npz", "linf:0.1")
+    assert ended.code == 1
+    line = ended.err.splitlines()[-1]
+    assert line.startswith("error: ZeroDivisionError: ")
+    (kept,) = workshop.glob("brinell-*.txt")
+    assert str(kept) in line
+    assert "Traceback" not in ended.err
+    assert kept.read_text().startswith("Traceback")
+    assert "nets.py" in kept.read_text()
+
+
+def test_a_traceback_can_be_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRINELL_DEBUG", "1")
+    ended = run("audit", "nets.py:Breaks", "toy.npz", "linf:0.1")
+    assert ended.code == 1
+    assert "Traceback" in ended.err
+    assert ended.err.splitlines()[-1].startswith("error: ZeroDivisionError: ")
+
+
+def test_ctrl_c_where_nothing_is_kept(run: Run, workshop: Path) -> None:
+    (workshop / "stop.py").write_text("raise KeyboardInterrupt")
+    assert run("audit", "stop.py:f", "toy.npz", "linf:0.1") == (130, "", "interrupted: nothing was kept.\n")
+    assert not (workshop / "runs").exists()
+
+
+def test_other_programs_of_click_still_get_what_is_raised() -> None:
+    command: Any = get_command(app)
+    assert command.main(["--version"], prog_name="brinell", standalone_mode=False) is None
+    with pytest.raises(brinell.InputError):
+        command.main(["audit", "x", "y", "linf:1"], prog_name="brinell", standalone_mode=False)
+    assert os.environ.get("BRINELL_DEBUG") is None

@@ -1,0 +1,130 @@
+"""`brinell harden`."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from workshop import FEATURES, Run
+
+import brinell
+from brinell.defenses import TrainingLog
+
+TOY = ("harden", "nets.py:untrained", "toy.npz", "linf:0.02")
+
+
+def log_of(folder: str) -> TrainingLog:
+    return TrainingLog.model_validate_json((Path(folder) / "training.json").read_text())
+
+
+@pytest.fixture
+def more_rows(workshop: Path) -> str:
+    """600 rows: enough to hold some out."""
+    x = np.random.default_rng(1).uniform(0.3, 0.7, (600, FEATURES)).astype(np.float32)
+    np.savez(workshop / "more.npz", x=x, y=(x.sum(1) > FEATURES / 2).astype(np.int64))
+    return "more.npz"
+
+
+def test_writes_weights_and_log_and_says_what_came_out(run: Run, more_rows: str) -> None:
+    words = ("harden", "nets.py:untrained", more_rows, "linf:0.02", "--recipe", "FastFGSM")
+    ended = run(*words, "--epochs", 3, "--out", "new/hard")
+    assert (ended.code, ended.err) == (0, "")
+    assert sorted(path.name for path in Path("new/hard").iterdir()) == ["training.json", "weights.safetensors"]
+    log = log_of("new/hard")
+    assert (len(log.epochs), log.held_out, log.recipe) == (3, 30, "FastFGSM")
+    assert log.best is not None
+    assert f"30 rows of these data that were held out, after epoch {log.best_epoch}, the best" in ended.out
+    for name, rate in (("Clean accuracy", log.best.clean), ("Under FGSM", log.best.fgsm)):
+        assert re.search(rf"^{name} +{re.escape(str(rate))}", ended.out, re.MULTILINE)
+    assert f"{log.best.pgd}, an upper bound" in ended.out
+    assert "Kept: new/hard/weights.safetensors, new/hard/training.json" in ended.out
+
+
+def test_what_it_says_to_type_next_works(run: Run, more_rows: str) -> None:
+    words = ("harden", "nets.py:untrained", more_rows, "linf:0.02", "--bounds", "0:2", "--recipe", "Standard")
+    ended = run(*words, "--epochs", 1, "--out", "a b")
+    (command,) = re.findall(r"Now measure it: brinell (.*?) *$", ended.out, re.MULTILINE)
+    words_next = [word.replace("OTHER_DATA", "toy.npz") for word in shlex.split(command)]
+    assert words_next[2] == "toy.npz"
+    assert run(*words_next, "--attack", "FGSM", "--out", "audit").code == 0
+    record = brinell.load_audit("audit").record
+    assert record.settings.model.bounds == "(0, 2)"
+    assert "a b/weights.safetensors" in (record.settings.model.origin or "")
+
+
+def test_a_data_set_with_a_test_part_is_audited_on_that(run: Run) -> None:
+    words = ("harden", "brinell.models:SmallCNN", "digits:train", "linf:0.3", "--recipe", "Standard")
+    ended = run(*words, "--n", 64, "--epochs", 1, "--out", "hard")
+    assert "brinell audit brinell.models:SmallCNN digits linf:0.3 --weights hard/weights.safetensors" in ended.out
+
+
+def test_options_reach_the_recipe_and_the_training(run: Run) -> None:
+    more = ["-p", "steps=2", "--parameter", "warmup=1/2", "--epochs", "2", "--lr", "0.01", "--seed", "3"]
+    ended = run(*TOY, "--recipe", "pgdtraining:rel_step=0.5", *more, "--n", "60", "--batch-size", "30", "--out", "h")
+    assert ended.code == 0
+    log = log_of("h")
+    assert log.parameters == {"steps": 2, "rel_step": 0.5, "warmup": 0.5}
+    assert (log.planned_epochs, log.lr, log.seed, log.n, log.batch_size) == (2, 0.01, 3, 60, 30)
+    assert "No rows were held out" in ended.out
+    assert "Note: Too few rows to hold some out" in ended.out
+
+
+def test_same_seed_same_weights(run: Run) -> None:
+    kept = []
+    for out, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(*TOY, "--recipe", "Tutorial", "--epochs", 1, "--seed", seed, "--out", out)
+        kept.append(load_file(f"{out}/weights.safetensors")["weight"])
+    assert torch.equal(kept[0], kept[1])
+    assert not torch.equal(kept[0], kept[2])
+
+
+def test_training_can_start_from_weights(run: Run, workshop: Path) -> None:
+    net = torch.nn.Linear(8, 3)
+    brinell.save_weights(net, workshop / "w.safetensors")
+    run(*TOY, "--recipe", "Standard", "--weights", "w.safetensors", "--lr", 1e-9, "--epochs", 1, "--out", "h")
+    assert torch.allclose(load_file("h/weights.safetensors")["weight"], net.weight, atol=1e-6)
+
+
+def test_ctrl_c_keeps_the_epochs_that_are_done(run: Run) -> None:
+    words = ("harden", "nets.py:Stops", "toy.npz", "linf:0.02", "--recipe", "Standard", "--batch-size", 120)
+    ended = run(*words, "--epochs", 9, "--out", "h")
+    assert ended.code == 130
+    assert re.search(r"interrupted: (\d) of 9 epochs are done; the best, epoch \1, is kept in h/weights", ended.err)
+    assert len(log_of("h").epochs) == int(ended.err.split()[1])
+    assert sorted(load_file("h/weights.safetensors")) == ["bias", "weight"]
+
+
+def test_ctrl_c_in_the_first_epoch_leaves_nothing(run: Run) -> None:
+    words = ("harden", "nets.py:Stops", "toy.npz", "linf:0.02", "--recipe", "Standard", "--batch-size", 2)
+    ended = run(*words, "--epochs", 9, "--out", "h")
+    assert (ended.code, ended.err) == (130, "interrupted: no epoch was finished, so nothing is kept.\n")
+    assert not Path("h").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--recipe", "PGD", "--out", "h"], "there is no recipe 'PGD'; choose one of Standard, Tutorial, FastFGSM"),
+        (["--recipe", "FastFGSM", "--out", "."], "is not an empty folder; name another with --out"),
+        (["--recipe", "FastFGSM", "--out", "toy.npz"], "toy.npz exists and is not an empty folder"),
+        (["--recipe", "FastFGSM", "-p", "x=1", "--out", "h"], "FastFGSM has no parameter 'x'; it has rel_step=1.25"),
+        (["--recipe", "Standard", "-p", "x=1", "--out", "h"], "Standard has no parameter 'x'; it has no parameters"),
+        (["--recipe", "FastFGSM", "--lr", "-1", "--out", "h"], "lr -1.0"),
+    ],
+)
+def test_wrong_use(more: list[str], says: str, run: Run) -> None:
+    ended = run(*TOY, *more)
+    assert ended.code == 2
+    assert ended.err.startswith("error: ")
+    assert says in ended.err
+    assert not Path("h").exists()
+
+
+def test_an_empty_folder_will_do(run: Run) -> None:
+    Path("h").mkdir()
+    assert run(*TOY, "--recipe", "Standard", "--epochs", 1, "--out", "h").code == 0
+    assert json.loads(Path("h/training.json").read_text())["recipe"] == "Standard"
