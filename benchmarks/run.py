@@ -1,0 +1,62 @@
+"""All benchmarks by one command: `make bench`, or `make bench ARGS="--only pgd --quick"`.
+
+Prints a table for each, and what the project promises beside what was measured. With `--markdown` the tables go into
+docs/benchmarks.md as well, each between its own marks.
+"""
+
+import argparse
+import os
+from importlib import import_module
+from pathlib import Path
+
+BENCHMARKS = {
+    "pgd": "PGD-40 beside other toolkits: time and strength",
+    "overhead": "PGD-40 beside a bare loop with the same gradients",
+    "tutorial": "the Tutorial recipe beside the usual loop: time and memory",
+    "start": "how soon the command line and the import are there",
+    "walk": "the figures of a whole walk on MNIST (half an hour; only when asked for)",
+}
+LONG = {"walk"}
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+
+
+def read_arguments() -> argparse.Namespace:
+    """What the command line says."""
+    names = "\n".join(f"  {name:9} {text}" for name, text in BENCHMARKS.items())
+    parser = argparse.ArgumentParser(
+        description="Measure brinell beside its peers.", epilog=f"benchmarks:\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--only", choices=BENCHMARKS, action="append", help="this benchmark alone; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="a smoke run: few rows and rounds, meaningless times")
+    parser.add_argument("--rounds", type=int, default=7, help="laps of each contestant (7)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of PyTorch (2)")
+    parser.add_argument("--markdown", action="store_true", help="also write the tables into docs/benchmarks.md")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Fix the threads before PyTorch is loaded, then run what was asked for."""
+    arguments = read_arguments()
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(arguments.threads)
+    shared = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if shared.is_dir():
+        os.environ.setdefault("BRINELL_DATA", str(shared))
+
+    import torch
+
+    from settings import Settings
+    from tables import show, write
+
+    torch.set_num_threads(arguments.threads)
+    settings = Settings(arguments.quick, 2 if arguments.quick else arguments.rounds, arguments.threads)
+    for name in arguments.only or [name for name in BENCHMARKS if name not in LONG]:
+        table = import_module(name).run(settings)
+        show(table)
+        if arguments.markdown:
+            write(table, name, PAGE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,5 @@
 """Small models, inputs and tables that many tests share."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -104,6 +103,13 @@ def linear(space: Space, classes: int = 3, seed: int = 0) -> nn.Module:
     return drawn_parameters(nn.Sequential(nn.Flatten(), nn.Linear(space.size, classes)), seed)
 
 
+def last(net: nn.Module) -> nn.Linear:
+    """The last layer of a network that ends in a linear one."""
+    layer = [*net.modules()][-1]
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
 def curved(space: Space, classes: int = 3, seed: int = 0) -> nn.Module:
     """A small smooth network with steep slopes, so that attacks have something to find."""
     layers = [nn.Flatten(), nn.Linear(space.size, 12), nn.Tanh(), nn.Linear(12, classes)]
@@ -142,8 +148,3 @@ def problem(
         y = model(x).argmax(1)
     y[0] = (y[0] + 1) % classes
     return Problem(model, x, y, classes)
-
-
-def tensors(value: Any) -> Iterator[Tensor]:
-    """The tensors in a tuple of tensors and numbers."""
-    yield from (part for part in value if isinstance(part, Tensor))

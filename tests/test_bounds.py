@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import SPACES, Space, noise, points
 
 from brinell.bounds import Bounds
 from brinell.errors import InputError
+from helpers import SPACES, Space, noise, points
 
 spaces = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import generator
 
 from brinell.errors import InputError
 from brinell.goals import Away, Goal, Toward
 from brinell.objectives import OBJECTIVES, Objective
+from helpers import generator
 
 LOGITS = torch.tensor([[1.0, 3.0, 2.0], [3.0, 3.0, 0.0], [0.0, 1.0, 2.0], [5.0, 1.0, 1.0]])
 Y = torch.tensor([1, 0, 1, 1])

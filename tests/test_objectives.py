@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import generator
 from torch import Tensor
 
 from brinell.errors import InputError
 from brinell.objectives import OBJECTIVES, cross_entropy, margin, resolve
+from helpers import generator
 
 
 def logits_and_labels(n: int = 20, classes: int = 5) -> tuple[Tensor, Tensor]:

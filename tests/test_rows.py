@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from helpers import generator
 
 from brinell.rows import flat, per_row, row_norm, unit_rows
+from helpers import generator
 
 SHAPES = [(5, 3), (5, 2, 3, 4), (5, 1), (1, 7), (4, 3, 2)]
 

@@ -1,5 +1,6 @@
 """A case: everything that an attack and the judge need to know about the rows at hand, checked once at the border."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
@@ -16,6 +17,10 @@ from brinell.rows import flat
 from brinell.threats.base import Threat
 
 
+def still(steps: int) -> None:
+    """Nobody is told of steps: the default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Rows under attack: ``x`` (N, ...) in the bounds, ``y`` (N,) the truth, both on the model's device."""
@@ -28,6 +33,7 @@ class Case:
     draws: Draws
     bounds: Bounds
     batch: int
+    tick: Callable[[int], None] = still  # called with the number of steps that the rows have just taken
 
     def __len__(self) -> int:
         return len(self.x)
@@ -120,12 +126,17 @@ def check_parts(model: Any, threat: Any, goal: Any = None, seed: Any = 0) -> Non
             f"the model is {type(model).__name__}; wrap it with the range of its inputs: "
             "Classifier(net, bounds=(0, 1))."
         )
-    if not hasattr(threat, "project"):
+    if _is_no(threat, "project"):
         raise InputTypeError(f'the threat is {threat!r}; pass a threat set such as Linf(0.3), or threat("linf:0.3").')
-    if goal is not None and not hasattr(goal, "bind"):
+    if goal is not None and _is_no(goal, "bind"):
         raise InputTypeError(f"the goal is {goal!r}; pass Away(), or Toward(labels) with the wanted labels.")
     if not isinstance(seed, Integral):
         raise InputTypeError(f"seed is {seed!r}; pass a whole number.")
+
+
+def _is_no(part: Any, method: str) -> bool:
+    """Whether ``part`` lacks the method, or is a class where one of its values is due."""
+    return isinstance(part, type) or not hasattr(part, method)
 
 
 def batch_for(x: Tensor) -> int:
@@ -155,5 +166,5 @@ def make_case(
         check_logits(logits[:1].expand(len(y), -1), y, model)
     ids = torch.arange(len(x)) if ids is None else as_labels(ids, len(x), x.device, "ids")
     goal = (goal or Away()).bind(y, logits.shape[1])
-    draws = Draws(seed, ids.to(x.device))
+    draws = Draws(int(seed), ids.to(x.device))
     return Case(model, x, y, threat, goal, draws, bounds, batch or batch_for(x))

@@ -29,10 +29,11 @@ def _mix64(x: Tensor) -> Tensor:
     return x ^ _shift64(x, 31)
 
 
-def _mix32(x: Tensor) -> Tensor:
-    x = (x ^ ((x >> 16) & 0xFFFF)) * _LOW_A
-    x = (x ^ ((x >> 15) & 0x1FFFF)) * _LOW_B
-    return x ^ ((x >> 16) & 0xFFFF)
+def _mix32_(x: Tensor) -> Tensor:
+    """Mix in place: blocks are large, and memory is what this costs."""
+    x.bitwise_xor_((x >> 16).bitwise_and_(0xFFFF)).mul_(_LOW_A)
+    x.bitwise_xor_((x >> 15).bitwise_and_(0x1FFFF)).mul_(_LOW_B)
+    return x.bitwise_xor_((x >> 16).bitwise_and_(0xFFFF))
 
 
 def _signed64(value: int) -> int:
@@ -60,12 +61,12 @@ class Draws:
             key = _mix64(key + _signed64((part + 1) * _GOLDEN))
         low, high = key.to(torch.int32), _shift64(key, 32).to(torch.int32)
         position = torch.arange(math.prod(shape), dtype=torch.int32, device=key.device)
-        mixed = _mix32(_mix32(position ^ low[:, None]) + high[:, None])
+        mixed = _mix32_(_mix32_(position ^ low[:, None]).add_(high[:, None]))
         return mixed.reshape(len(key), *shape)
 
     def uniform(self, shape: tuple[int, ...], draw: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
         """Uniform numbers in [0, 1) with 24 bits each, (N, *shape); the same in every dtype that holds 24 bits."""
-        return ((self.bits(shape, draw) >> 8) & 0xFFFFFF).to(dtype) * 2.0**-24
+        return ((self.bits(shape, draw) >> 8).bitwise_and_(0xFFFFFF)).to(dtype).mul_(2.0**-24)
 
     def normal(self, shape: tuple[int, ...], draw: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
         """Standard normal numbers, (N, *shape): the inverse distribution function of a 24-bit uniform."""

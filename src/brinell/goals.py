@@ -81,9 +81,7 @@ class Toward:
         try:
             labels = torch.as_tensor(self.labels, device=y.device)
         except (TypeError, ValueError, RuntimeError) as problem:
-            raise InputError(
-                f"the wanted labels are {self.labels!r}; pass integers in 0..{classes - 1}."
-            ) from problem
+            raise InputError(f"the wanted labels are {self.labels!r}; pass integers in 0..{classes - 1}.") from problem
         if labels.is_floating_point() or labels.dtype == torch.bool:
             raise InputError(f"the wanted labels are {labels.dtype}; pass integers in 0..{classes - 1}.")
         if labels.dim() == 0:

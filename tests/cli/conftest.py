@@ -16,10 +16,11 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("BRINELL_DEBUG", raising=False)
     (tmp_path / "nets.py").write_text(NETS)
     x = np.random.default_rng(0).uniform(0.3, 0.7, (N, FEATURES)).astype(np.float32)
     y = (x.sum(1) > FEATURES / 2).astype(np.int64)
-    np.savez(tmp_path / "toy.npz", x=x, y=y, group_site=np.arange(N) % 3, group_sex=np.where(y, "f", "m"))
+    np.savez(tmp_path / "toy.npz", x=x, y=y, group_site=np.arange(N) // 50, group_sex=np.where(y, "f", "m"))
     return tmp_path
 
 

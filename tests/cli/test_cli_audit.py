@@ -61,7 +61,7 @@ def test_bounds_that_were_assumed_are_said_and_can_be_given(run: Run) -> None:
 
 
 def test_groups_are_shown_with_worst_and_gap(run: Run) -> None:
-    ended = run(*QUICK, "--out", "a")
+    ended = run("audit", "nets.py:Linear", "toy.npz", "linf:0.02", "--effort", "quick", "--out", "a")
     audit = brinell.load_audit("a")
     for name in ("class", "site", "sex"):
         assert re.search(rf"^ {name} +n +clean accuracy +robust accuracy", ended.out, re.MULTILINE)
@@ -69,6 +69,7 @@ def test_groups_are_shown_with_worst_and_gap(run: Run) -> None:
             assert re.search(rf"^ {row.group} +{row.n} +100.0% .* {row.robust_accuracy.value:.1%} \(", ended.out, re.M)
         worst, gap = audit.worst_group(name), audit.gap(name)
         assert f"Worst: {worst.group}, {worst.robust_accuracy.value:.1%} ({worst.robust_accuracy.low:.1%}" in ended.out
+        assert gap.best != gap.worst
         assert f"Gap to the best: {100 * gap.value:.1f} points, to {gap.best} (" in ended.out
 
 
@@ -91,6 +92,13 @@ def test_warnings_are_shown(run: Run) -> None:
     ended = run("audit", "nets.py:untrained", "toy.npz", "linf:0.1", "--attack", "FGSM", "--n", 12)
     assert "Warning: clean accuracy is" in ended.out
     assert ended.code == 0
+
+
+def test_rows_on_which_two_judgements_differ_are_told_of(run: Run) -> None:
+    ended = run("audit", "nets.py:Shaky", "toy.npz", "linf:0.1", "--attack", "FGSM", "--batch-size", 8, "--out", "a")
+    unstable = brinell.load_audit("a").record.unstable
+    assert unstable > 0
+    assert f"{unstable} rows are unstable: rounding alone decides them" in ended.out
 
 
 def test_a_model_fresh_from_its_function_is_not_blamed_for_train_mode(run: Run) -> None:

@@ -53,10 +53,31 @@ class Breaks(Linear):
         return super().forward(x)
 
 
+class Shaky(Linear):
+    """Sees things another way in batches of six: of eight rows the judge makes six when it looks again."""
+
+    def forward(self, x):
+        return super().forward(x) * (-1 if len(x) == 6 else 1)
+
+
+class Ends(Breaks):
+    """The same, with the error that a read past the end of a file gives."""
+
+    def forward(self, x):
+        if len(x) > 1:
+            raise EOFError("no more")
+        return Linear.forward(self, x)
+
+
 class Chatty(Linear):
     def forward(self, x):
         print("forward!")
         return super().forward(x)
+
+
+class Choosy(Linear):
+    def forward(self, x):
+        raise brinell.InputError("no such row")
 
 
 class Jumpy(Linear):

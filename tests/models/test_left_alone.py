@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import ATTACKS, IMAGE, drawn_parameters, points, threats
 from torch import Tensor, nn
 
 from brinell.api import attack as run
 from brinell.attacks import FGSM, PGD, Attack
 from brinell.goals import Toward
 from brinell.models import Classifier, evaluating, same_random_state
+from helpers import ATTACKS, IMAGE, drawn_parameters, points, threats
 
 
 class Restless(nn.Module):
@@ -64,7 +64,7 @@ def state(model: nn.Module) -> dict[str, Any]:
         "buffers": [(name, id(buffer), buffer.clone()) for name, buffer in model.named_buffers()],
         "hooks": [(len(m._forward_hooks), len(m._backward_hooks)) for m in model.modules()],
         "torch": torch.get_rng_state(),
-        "numpy": np.random.get_state()[1].copy(),
+        "numpy": list(np.random.get_state(legacy=True)),
         "python": random.getstate(),
         "grad mode": torch.is_grad_enabled(),
     }
@@ -116,7 +116,7 @@ class Failing(nn.Module):
             raise RuntimeError("out of luck")
         if self.where == "backward" and x.requires_grad:
             x = x * 1
-            x.register_hook(self.backward)
+            x.register_hook(self.backward)  # type: ignore[no-untyped-call]
         return x
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -161,10 +161,11 @@ def test_evaluating_is_eval_mode_with_frozen_parameters(net: nn.Sequential) -> N
 
 
 def test_buffers_that_are_nan_are_put_back(net: nn.Sequential) -> None:
-    net[1].running_mean.fill_(float("nan"))
+    mean = dict(net.named_buffers())["1.running_mean"]
+    mean.fill_(float("nan"))
     with evaluating(net):
-        net[1].running_mean.fill_(1.0)
-    assert net[1].running_mean.isnan().all()
+        mean.fill_(1.0)
+    assert mean.isnan().all()
 
 
 def draw() -> tuple[float, float, float]:

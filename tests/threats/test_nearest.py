@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from helpers import CHANNELS, IMAGE, SPACES, TABLE, WAVE, Space, draws, noise, points, threats
 from scipy.optimize import brentq, minimize
 from torch import Tensor
 
 from brinell.threats import L0, L1, L2, Ball
+from helpers import CHANNELS, IMAGE, SPACES, TABLE, WAVE, Space, draws, noise, points, threats
 
 Array = npt.NDArray[np.float64]
 FAR = [0.05, 0.5, 5.0]
@@ -30,7 +30,7 @@ def l1_nearest(z: Array, x: Array, low: Array, high: Array, r: float) -> Array:
 
     def at(cut: float) -> Array:
         delta = z - x
-        return np.clip(x + np.sign(delta) * np.maximum(abs(delta) - cut, 0), low, high)
+        return np.asarray(np.clip(x + np.sign(delta) * np.maximum(abs(delta) - cut, 0), low, high))
 
     if abs(at(0) - x).sum() <= r:
         return at(0)
@@ -41,7 +41,7 @@ def l2_nearest(z: Array, x: Array, low: Array, high: Array, r: float) -> Array:
     """By root finding on the multiplier: p = (z + m x) / (1 + m), clipped."""
 
     def at(m: float) -> Array:
-        return np.clip((z + m * x) / (1 + m), low, high)
+        return np.asarray(np.clip((z + m * x) / (1 + m), low, high))
 
     if np.linalg.norm(at(0) - x) <= r:
         return at(0)

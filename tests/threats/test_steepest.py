@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from helpers import IMAGE, SPACES, TABLE, THREAT_NAMES, WAVE, Space, generator, noise, points, threats
 from torch import Tensor
 
 from brinell.threats import L0, L1, L2, Ball, Linf
 from brinell.threats.base import Place
+from helpers import IMAGE, SPACES, TABLE, THREAT_NAMES, WAVE, Space, generator, noise, points, threats
 
 ORDER = {"linf": float("inf"), "l2": 2.0, "l1": 1.0, "l0": 0.0}
 SETS: list[Ball] = [Linf(0.1), L2(1.0), L1(2.0), L0(4)]
@@ -17,7 +17,8 @@ def slopes(space: Space = WAVE, n: int = 9, seed: int = 5) -> Tensor:
 
 
 def rise(grad: Tensor, move: Tensor) -> Tensor:
-    return (grad * move).flatten(1).sum(1)
+    product: Tensor = (grad * move).flatten(1).sum(1)
+    return product
 
 
 def random_moves(threat: Ball, size: float, seed: int) -> Tensor:
@@ -27,7 +28,8 @@ def random_moves(threat: Ball, size: float, seed: int) -> Tensor:
     move = torch.where(move.abs() >= move.abs().topk(keep, dim=1).values[:, -1:], move, 0.0)
     if isinstance(threat, L0):
         return move.sign()
-    return move / torch.linalg.vector_norm(move, ord=ORDER[threat.name], dim=1, keepdim=True) * size
+    length: Tensor = torch.linalg.vector_norm(move, ord=ORDER[threat.name], dim=1, keepdim=True)
+    return size * move / length
 
 
 @pytest.mark.parametrize("threat", SETS, ids=str)

@@ -2,17 +2,17 @@
 
 import pytest
 import torch
-from helpers import IMAGE, SPACES, THREAT_NAMES, TABLE, Space, draws, noise, points, threats
 from torch import Tensor
 
 from brinell.bounds import Bounds
 from brinell.threats import L0, L1, L2, THREATS, Ball, Linf
+from helpers import IMAGE, SPACES, TABLE, THREAT_NAMES, Space, draws, noise, points, threats
 
 DTYPES = [torch.float32, torch.float64]
 FAR = [0.0, 0.01, 0.3, 30.0, 1e5]  # how far from x the points to be projected lie, in widths
 
 
-@pytest.fixture(params=SPACES.values(), ids=SPACES)
+@pytest.fixture(params=SPACES.values(), ids=[*SPACES])
 def space(request: pytest.FixtureRequest) -> Space:
     return request.param  # type: ignore[no-any-return]
 
@@ -41,9 +41,7 @@ def test_every_set_has_a_row_here() -> None:
     assert {type(threat) for threat in threats(IMAGE).values()} == set(THREATS.values())
 
 
-def test_projected_points_lie_in_the_set_and_the_bounds(
-    threat: Ball, space: Space, dtype: torch.dtype
-) -> None:
+def test_projected_points_lie_in_the_set_and_the_bounds(threat: Ball, space: Space, dtype: torch.dtype) -> None:
     x = points(space, dtype=dtype)
     bounds = space.bounds.to(x)
     for far in FAR:

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from helpers import BYTES, CHANNELS, IMAGE, TABLE, THREAT_NAMES, points, threats
 
 from brinell.bounds import Bounds
 from brinell.errors import InputError
 from brinell.threats import L0, L1, L2, THREATS, Ball, Linf, threat
+from helpers import BYTES, CHANNELS, IMAGE, TABLE, THREAT_NAMES, points, threats
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,11 @@ class Attack(ABC):
     threats: ClassVar[str] = "any"
     source: ClassVar[str]
 
+    @property
+    def budget(self) -> int:
+        """The most gradients that a row can cost."""
+        return 1
+
     def __call__(
         self, model: Classifier, x: Any, y: Any, threat: Threat, *, goal: Goal | None = None, seed: int = 0,
         ids: Any = None,

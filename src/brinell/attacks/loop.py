@@ -131,6 +131,7 @@ def climb(case: Case, plan: Plan) -> Found:
     for step, share in enumerate((*plan.sizes, None)):
         for squad in squads:
             _advance(squad, plan, share, found)
+        case.tick(1)
         if share is None or (step + 1) % (_PATIENCE if case.x.is_cuda else 1) == 0:
             squads = _discharge(squads, found, case, share is None)
         if not squads:

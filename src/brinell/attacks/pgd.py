@@ -37,6 +37,11 @@ class BIM(Attack):
         _check(self.steps, self.rel_step)
         resolve_objective(self.objective)
 
+    @property
+    def budget(self) -> int:
+        """The most gradients that a row can cost."""
+        return self.steps
+
     def search(self, case: Case) -> Found:
         """At most ``steps`` gradients and one forward pass a row."""
         sizes = (self.rel_step or 1 / self.steps,) * self.steps
@@ -66,6 +71,11 @@ class PGD(Attack):
         resolve_objective(self.objective)
         resolve_start(self.start)
 
+    @property
+    def budget(self) -> int:
+        """The most gradients that a row can cost."""
+        return self.steps * self.restarts
+
     def search(self, case: Case) -> Found:
         """At most ``restarts`` times ``steps`` gradients and one forward pass a row."""
         sizes = (self.rel_step or 2.5 / self.steps,) * self.steps
@@ -90,6 +100,11 @@ class MomentumPGD(Attack):
     def __post_init__(self) -> None:
         _check(self.steps, self.rel_step)
         resolve_objective(self.objective)
+
+    @property
+    def budget(self) -> int:
+        """The most gradients that a row can cost."""
+        return self.steps
 
     def search(self, case: Case) -> Found:
         """At most ``steps`` gradients and one forward pass a row."""

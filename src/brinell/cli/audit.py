@@ -3,15 +3,12 @@
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
 from brinell.cli import options
 from brinell.cli.exits import if_interrupted
-
-if TYPE_CHECKING:
-    from brinell.cli.progress import Display
 
 _Effort: TypeAlias = Annotated[
     str | None,
@@ -102,7 +99,7 @@ def audit(
         shown = tables.which_groups(group, loaded.source.groups)
         folder = out or _new_folder()
         tables.say_plan(loaded, target, cascade, f"{'chosen attacks' if own else effort}, seed {seed}")
-        with if_interrupted(lambda: _what_is_kept(display, folder, ctx.obj, out is None)):
+        with if_interrupted(lambda: _what_is_kept(folder, ctx.obj, out is None)):
             done = brinell.audit(
                 loaded.model, loaded.source, loaded.threat, effort=effort, cascade=own or None,
                 goal=values.read_goal(target), seed=seed, alone=alone, batch_size=batch_size, out=folder,
@@ -140,8 +137,9 @@ def _new_folder() -> Path:
     return folder
 
 
-def _what_is_kept(display: "Display", folder: Path, words: list[str], unnamed: bool) -> str:
-    done = display.done if display.label.startswith("attacking") else 0
+def _what_is_kept(folder: Path, words: list[str], unnamed: bool) -> str:
+    from brinell.evaluation import RunFolder
+
     more = [*(["--out", str(folder)] if unnamed else []), *(["--resume"] if "--resume" not in words else [])]
     command = shlex.join(["brinell", *words, *more])
-    return f"{done:,} rows are done and kept in {folder}. Go on with: {command}"
+    return f"{RunFolder(folder).rows_done:,} rows are done and kept in {folder}. Go on with: {command}"

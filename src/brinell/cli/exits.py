@@ -23,9 +23,9 @@ class Commands(TyperGroup):
         """Run the command that the words name, and exit. See ``click.Command.main``."""
         words = args[0] if args else options.get("args")
         options["obj"] = list(sys.argv[1:] if words is None else words)
-        alone = options.pop("standalone_mode", True)
+        standalone = options.get("standalone_mode", True)
         options["standalone_mode"] = False  # what is raised comes back here, and not onto the screen
-        if not alone:
+        if not standalone:
             return super().main(*args, **options)
         sys.exit(_code_of(lambda: super(Commands, self).main(*args, **options)))
 
@@ -36,6 +36,8 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as stop:
             _tell(str(stop) or "interrupted: nothing was kept.")
             raise typer.Exit(INTERRUPTED) from stop
+        except EOFError as problem:  # typer would take it for an end that the user wanted
+            raise RuntimeError(f"EOFError: {problem}") from problem
 
 
 @contextmanager
@@ -53,8 +55,6 @@ def _code_of(run: Callable[[], Any]) -> int:
         result = run()
     except InputError as problem:
         return _fail(str(problem), MISUSED)
-    except typer.Abort:
-        return INTERRUPTED
     except Exception as problem:
         # What the parser raises has its class in click or in typer itself, by the version.
         if hasattr(problem, "format_message"):

@@ -45,6 +45,7 @@ class Loaded(NamedTuple):
 
 def load(wanted: Wanted, display: Display) -> Loaded:
     """Find, build and read everything that a command names, and try the model on a row. Raises InputError."""
+    display("loading model and data", 0, None)
     ball = threat(wanted.threat)
     model = load_model(wanted.model, wanted.weights, wanted.bounds, wanted.seed)
     source = read(wanted.data, progress=partial(display, unit="bytes"))

@@ -3,43 +3,41 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
     Task,
     TaskID,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
 
 
 class Display:
-    """The callback that the core reports to (``brinell.progress.Progress``); remembers the last report.
+    """The callback that the core reports to (``brinell.progress.Progress``).
 
-    ``unit`` is what is counted. Labels that differ after a colon only ("attacking: FGSM") share one count."""
+    Labels that differ after a colon only ("attacking: FGSM") share one count."""
 
     def __init__(self, bar: Progress | None) -> None:
-        self.label, self.done = "", 0
         self._bar = bar
         self._task: TaskID | None = None
+        self._label = ""
 
     def __call__(self, label: str, done: int, total: int | None, unit: str = "rows") -> None:
-        """Show ``done`` of ``total`` units of what is going on."""
-        again = _count_of(label) == _count_of(self.label)
-        self.label, self.done = label, done
+        """Show that ``done`` of ``total`` units of what ``label`` says are done."""
         if self._bar is None:
             return
-        if self._task is None or not again:
+        if self._task is None or _count_of(label) != _count_of(self._label):
             if self._task is not None:
                 self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(label, total=total)
-        self._bar.update(self._task, description=label, completed=done, total=total, unit=unit)
+            self._task = self._bar.add_task(label, total=total, unit=unit)
+        self._label = label
+        self._bar.update(self._task, description=label, completed=done, total=total)
 
 
 @contextmanager
@@ -55,24 +53,28 @@ def _bar() -> Progress:
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeRemainingColumn(compact=True),
+        CountColumn(),
         console=Console(stderr=True),
         transient=True,
-        speed_estimate_period=600.0,  # seconds: a block of an audit may take minutes between two reports
         redirect_stdout=sys.stdout.isatty(),  # what goes into a file must not land on the screen
     )
 
 
-class RateColumn(ProgressColumn):
-    """How many units a second."""
+class CountColumn(ProgressColumn):
+    """How many units are done, how many a second since the count began, and how long the rest will take."""
 
     def render(self, task: Task) -> Text:
-        """The rate, once there is one."""
-        if not task.speed:
+        """Nothing before there is something to count."""
+        seconds = task.finished_time or task.elapsed or 0.0
+        if task.total is None and not task.completed:
             return Text("")
-        return Text(f"{task.speed:,.{0 if task.speed >= 10 else 1}f} {task.fields.get('unit', 'rows')}/s")
+        parts = [f"{task.completed:,.0f}" if task.total is None else f"{task.completed:,.0f} of {task.total:,.0f}"]
+        if task.completed and seconds:
+            rate = task.completed / seconds
+            parts.append(f"{rate:,.{0 if rate >= 10 else 1}f} {task.fields['unit']}/s")
+            if task.remaining:
+                parts.append(f"{timedelta(seconds=round(task.remaining / rate))} left")
+        return Text(", ".join(parts))
 
 
 def _count_of(label: str) -> str:

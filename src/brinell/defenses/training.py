@@ -73,7 +73,7 @@ class _School:
 
     def _batch(self, rows: np.ndarray[Any, Any], epoch: int) -> Case:
         x, y = self.rows.block(rows)
-        x = as_inputs(self.model, x)
+        x = as_inputs(self.model, x) if epoch == 0 else self.model.bounds.to(x).clip(x.to(self.model.anchor))
         draws = Draws(self.course.seed, torch.from_numpy(rows).to(x.device), stage=epoch)
         labels = as_labels(y, len(x), x.device)
         return Case(self.model, x, labels, self.threat, Away(), draws, self.model.bounds.to(x), len(x))

@@ -58,22 +58,25 @@ def run_stage(case: Case, block: Block, stage: int, attack: Attack, alone: bool)
     if not len(rows):
         return
     found = attack.run(case.take(rows).at(stage=stage))
-    broken = _confirm(case.take(rows), found)
+    broken, refused = _confirm(case.take(rows), found)
     block.gradients[rows, stage] = found.gradients
     block.forwards[rows, stage] = found.forwards
     block.alone[rows, stage] = broken
     standing = block.standing[rows]
-    block.x_adv[rows[standing]] = found.x_adv[standing]
+    better = standing & ~refused
+    block.x_adv[rows[better]] = found.x_adv[better]
     block.broken_by[rows[standing & broken]] = stage
 
 
-def _confirm(case: Case, found: Found) -> Tensor:
-    """The judge's word on the rows that the search nominated, (N,) bool; who is rejected goes on standing."""
+def _confirm(case: Case, found: Found) -> tuple[Tensor, Tensor]:
+    """The judge's word on the rows that the search nominated, (N,) bool each: broken, and refused because the point
+    is not finite, not in bounds or not in the threat set. Who is not broken goes on standing."""
     nominees = found.nominated.nonzero().flatten()
-    broken = torch.zeros_like(found.nominated)
+    broken, refused = torch.zeros_like(found.nominated), torch.zeros_like(found.nominated)
     if len(nominees):
-        broken[nominees] = judge(case.take(nominees), found.x_adv[nominees]).success
-    return broken
+        verdict = judge(case.take(nominees), found.x_adv[nominees])
+        broken[nominees], refused[nominees] = verdict.success, ~verdict.valid
+    return broken, refused
 
 
 def confirm_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:

@@ -81,14 +81,14 @@ def choose(cascade: str | Sequence[Any] | None, effort: str) -> Cascade:
 
 def describe(cascade: Cascade) -> tuple[AttackFacts, ...]:
     """Label, kind and all parameters of each attack; equal labels are numbered."""
-    labels: list[str] = []
+    labels = ["clean"]  # what the table says of rows that are wrong without an attack
     for attack in cascade:
         label = _label(attack)
         again = sum(other == label or other.startswith(f"{label} #") for other in labels)
         labels.append(f"{label} #{again + 1}" if again else label)
     return tuple(
         AttackFacts(label=label, kind=type(attack).__name__, parameters=_parameters(attack))
-        for label, attack in zip(labels, cascade, strict=True)
+        for label, attack in zip(labels[1:], cascade, strict=True)
     )
 
 

@@ -42,12 +42,18 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._map: np.memmap[Any, Any] | None = None
+        self._tensor: dict[str, Any] | None = None  # where x_adv lies in its file
 
     @property
     def finished(self) -> bool:
         """Whether the record stands."""
         return (self.path / RECORD).is_file()
+
+    @property
+    def rows_done(self) -> int:
+        """How many rows lie here, in a finished or in an interrupted run."""
+        files = [self.path / EXAMPLES] if self.finished else (self.path / _PARTS).glob("*.parquet")
+        return sum(int(pq.read_metadata(file).num_rows) for file in files)
 
     def open(self, settings: Settings, resume: bool) -> None:
         """Make the folder, or take up the unfinished run in it if its settings are the same.
@@ -62,8 +68,8 @@ class RunFolder:
                     "name another."
                 )
             self._compare(settings)
-        (self.path / _PARTS).mkdir(parents=True, exist_ok=True)
         if not self.finished:
+            (self.path / _PARTS).mkdir(parents=True, exist_ok=True)
             write_json(settings, self.path / _SETTINGS)
 
     def _compare(self, settings: Settings) -> None:
@@ -74,7 +80,9 @@ class RunFolder:
             raise InputError(
                 f"{self.path} holds no audit that could be resumed ({problem}); name another."
             ) from problem
-        held = held["settings"] if self.finished else held
+        held = held.get("settings") if self.finished and isinstance(held, dict) else held
+        if not isinstance(held, dict):
+            raise InputError(f"{source} is damaged: no settings in it. Name another folder.")
         wanted = json.loads(settings.model_dump_json())
         if held != wanted:
             differs = [
@@ -88,8 +96,6 @@ class RunFolder:
 
     def write_part(self, number: int, table: pa.Table) -> None:
         """Write the rows of a block; the block counts as done once the file has its name."""
-        if self._map is not None:
-            self._map.flush()
         partial = self._part(number).with_suffix(".part")
         pq.write_table(table, partial)
         _settle(partial, self._part(number))
@@ -115,9 +121,7 @@ class RunFolder:
 
     def clean_up(self) -> None:
         """Drop what only a resume needs."""
-        for part in (self.path / _PARTS).glob("*"):
-            part.unlink()
-        (self.path / _PARTS).rmdir()
+        shutil.rmtree(self.path / _PARTS, ignore_errors=True)
         (self.path / _SETTINGS).unlink(missing_ok=True)
 
     def adversarial(self, shape: tuple[int, ...], dtype: torch.dtype) -> None:
@@ -129,21 +133,24 @@ class RunFolder:
         header += b" " * (-len(header) % 8)
         offset = 8 + len(header)
         if not path.is_file() or path.stat().st_size != offset + size:
+            for part in (self.path / _PARTS).glob("*"):  # rows whose inputs are lost are not done
+                part.unlink()
             with path.open("wb") as file:
                 file.write(struct.pack("<Q", len(header)) + header)
                 file.truncate(offset + size)
-        self._map = np.memmap(path, dtype=kind, mode="r+", offset=offset, shape=shape)
+        self._tensor = {"filename": path, "dtype": kind, "offset": offset, "shape": shape}
 
     def write_rows(self, rows: slice, x_adv: Tensor) -> None:
-        """Write the adversarial inputs of a block."""
-        if self._map is not None:
-            self._map[rows] = x_adv.cpu().numpy()
+        """Write the adversarial inputs of a block, down to the disk."""
+        if self._tensor is not None:
+            mapped = np.memmap(**self._tensor, mode="r+")  # for this block only: mapped pages count as memory
+            mapped[rows] = x_adv.cpu().numpy()
+            mapped.flush()
 
     def read_rows(self, rows: slice) -> Tensor:
         """Read them back from the file."""
-        assert self._map is not None
-        self._map.flush()
-        return torch.from_numpy(np.array(self._map[rows]))
+        assert self._tensor is not None
+        return torch.from_numpy(np.array(np.memmap(**self._tensor, mode="r")[rows]))
 
 
 def _settle(partial: Path, final: Path) -> None:
@@ -184,6 +191,7 @@ def map_adversarial(path: Path) -> Tensor:
         OSError,
         ValueError,
         KeyError,
+        TypeError,
         struct.error,
         StopIteration,
         OverflowError,

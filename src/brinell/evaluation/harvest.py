@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from brinell.case import Case
 from brinell.data import Source
@@ -105,4 +105,4 @@ def pick_gallery(folder: RunFolder, source: Source) -> None:
         "x": x.to(x_adv.dtype).contiguous(),
         "x_adv": x_adv.contiguous(),
     }
-    save_file(tensors, folder.path / GALLERY)
+    (folder.path / GALLERY).write_bytes(save(tensors))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -30,7 +30,7 @@ from brinell.evaluation.record import (
 from brinell.evaluation.survey import Survey, blocks, survey
 from brinell.goals import Away, Goal
 from brinell.models.classifier import Classifier
-from brinell.models.state import evaluating
+from brinell.models.state import evaluating, same_random_state
 from brinell.models.weights import weights_sha256
 from brinell.progress import Progress
 from brinell.threats import Threat
@@ -84,12 +84,13 @@ def run_audit(
 
     Raises InputError on anything that cannot be worked with, before the first attack where it can be seen."""
     started = time.monotonic()
-    check_parts(model, threat)
+    check_parts(model, threat, goal, options.seed)
     modes = {module: module.training for module in model.modules()}
     with evaluating(model, options.seed):
         job = _prepare(model, source, threat, goal or Away(), cascade, options)
         folder.open(job.facts, resume)
         if folder.finished:
+            folder.clean_up()  # a kill may have come between the record and this
             return read_record(folder.path / RECORD)
         warnings = preflight(job.case(job.slices[0]), modes)
         if options.examples == "all":
@@ -116,7 +117,8 @@ def _prepare(
     groups = {name: np.asarray(values) for name, values in source.groups.items()}
     found = survey(source, model, POOL * batch, groups, options.progress)
     groups = {"class": found.y.numpy()} | groups
-    check_logits(torch.zeros(len(found.y), classes) - 1, found.y, model)  # are all labels in range?
+    if int(found.y.min()) < 0 or int(found.y.max()) >= classes:
+        check_logits(torch.zeros(len(found.y), classes) - 1, found.y, model)  # names the row
     goal = goal.bind(found.y.to(first.x.device), classes)
     facts = _settings(model, source, threat, goal, cascade, options, found, batch, classes, tuple(groups))
     return _Job(model, source, threat, goal, cascade, groups, facts, options)
@@ -160,17 +162,37 @@ def _run_blocks(job: _Job, folder: RunFolder) -> int:
 
 
 def _run_block(job: _Job, folder: RunFolder, rows: slice) -> pa.Table:
+    with same_random_state(job.options.seed * 1_000_003 + rows.start):  # what the model draws, resumed or not
+        return _attack_block(job, folder, rows)
+
+
+def _attack_block(job: _Job, folder: RunFolder, rows: slice) -> pa.Table:
     case = job.case(rows)
     block = clean_block(case, len(job.cascade))
     for stage, attack in enumerate(job.cascade):
-        label = job.facts.cascade[stage].label
-        job.options.progress(f"attacking: {label}", rows.start, len(job.source))
-        run_stage(case, block, stage, attack, job.options.alone)
+        run_stage(replace(case, tick=_Meter(job, rows, stage)), block, stage, attack, job.options.alone)
     folder.write_rows(rows, block.x_adv)
     kept = job.facts.examples == "all"
     confirm_again(case, block, (lambda: folder.read_rows(rows)) if kept else (lambda: block.x_adv.cpu()))
     groups = {name: values[rows] for name, values in job.groups.items()}
     return as_table(job.facts, groups, case, block)
+
+
+class _Meter:
+    """Turns steps of one attack on one block into rows of the audit, by the share of the cascade's most steps."""
+
+    def __init__(self, job: _Job, rows: slice, stage: int) -> None:
+        budgets = [attack.budget for attack in job.cascade]
+        self._before, self._most, self._total = sum(budgets[:stage]), budgets[stage], sum(budgets)
+        self._label = f"attacking: {job.facts.cascade[stage].label}"
+        self._job, self._rows, self._steps = job, rows, 0
+        self(0)
+
+    def __call__(self, steps: int) -> None:
+        self._steps = min(self._steps + steps, self._most)
+        share = (self._before + self._steps) / self._total
+        done = self._rows.start + int(share * (self._rows.stop - self._rows.start))
+        self._job.options.progress(self._label, done, len(self._job.source))
 
 
 def _write_clock(folder: RunFolder, seconds: float, rows: int) -> None:

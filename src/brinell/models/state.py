@@ -58,6 +58,7 @@ def same_random_state(seed: int | None = None) -> Iterator[None]:
     try:
         with torch.random.fork_rng():
             if seed is not None:
+                seed = int(seed)  # numpy's integers overflow
                 torch.manual_seed(seed % (1 << 63))
                 np.random.seed(seed % (1 << 32))
                 random.seed(seed)

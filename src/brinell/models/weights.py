@@ -2,12 +2,13 @@
 
 import hashlib
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from brinell.errors import InputError, InputMissingError
@@ -31,7 +32,8 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write the weights of ``model`` (of the network inside a Classifier) as safetensors."""
     net = model.net if isinstance(model, Classifier) else model
-    save_file({name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}, path)
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}
+    Path(path).write_bytes(save(tensors))
 
 
 def weights_sha256(model: nn.Module) -> str:
@@ -50,13 +52,14 @@ def _read(path: Path) -> dict[str, Tensor]:
         except (SafetensorError, ValueError) as problem:
             raise InputError(f"{path} is not a readable safetensors file: {problem}.") from problem
     try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickle protocols; the answer is the same
+            loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
         raise InputError(
             f"{path} is refused: it holds more than tensors, and reading it could run code. Save the weights with "
             "safetensors.torch.save_file(net.state_dict(), ...)."
         ) from problem
-    except (RuntimeError, EOFError, ValueError, KeyError) as problem:
+    except Exception as problem:  # whatever the bytes of a damaged file lead the reader to
         raise InputError(f"{path} is damaged or no weights file: {problem}.") from problem
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]

@@ -1,5 +1,6 @@
 """L0: at most eps values change, each as far as the bounds allow."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -36,14 +37,15 @@ class L0(Ball):
         """Send the ``size`` values that gain most to their best bound, and take back those that help least.
 
         Returns (N, ...). Without a place, the ``size`` values of largest slope move by 1."""
-        count = max(1, min(round(size), grad[0].numel()))
+        count = max(1, min(math.ceil(size - 1e-6), grad[0].numel()))
         if at is None:
             return torch.where(_top(flat(grad.abs()), count).reshape(grad.shape), grad.sign(), 0.0)
-        room = at.bounds.room(at.x_adv, grad)
-        chosen = _top(flat(grad.abs() * room), count).reshape(grad.shape)
-        moved = at.x_adv - at.x + torch.where(chosen, grad.sign() * room, 0.0)
-        keep = self._largest(flat(grad * moved), None) & flat(moved != 0)
-        return torch.where(keep.reshape(grad.shape), moved, 0.0) - (at.x_adv - at.x)
+        room, moved = at.bounds.room(at.x_adv, grad), at.x_adv - at.x
+        place = _weakest(flat(grad * moved), self.eps).clamp(min=0)  # what a value has to beat to be taken in
+        gain = flat(grad.abs() * room) - torch.where(flat(moved == 0), place, 0.0)
+        after = moved + torch.where(_top(gain, count).reshape(grad.shape), grad.sign() * room, 0.0)
+        keep = self._largest(flat(grad * after), None) & flat(after != 0)
+        return torch.where(keep.reshape(grad.shape), after, 0.0) - moved
 
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
         """Random values, ``eps`` of them in a row, set to uniform numbers within the bounds."""
@@ -75,6 +77,11 @@ class L0(Ball):
         order = score.argsort(dim=1, descending=True)
         rank = torch.arange(score.shape[1], device=score.device).expand_as(order)
         return torch.zeros_like(score, dtype=torch.bool).scatter(1, order, rank < radius[:, None])
+
+
+def _weakest(score: Tensor, count: float) -> Tensor:
+    """The ``count``-th largest score of each row, (N, 1)."""
+    return score.topk(int(min(count, score.shape[1])), dim=1).values[:, -1:]
 
 
 def _top(score: Tensor, count: int) -> Tensor:

@@ -1,0 +1,67 @@
+"""PGD-40 beside torchattacks, foolbox, adv-lib and ART: time, and strength beside it."""
+
+from functools import partial
+from statistics import mean, stdev
+
+from peers import BATCH, STEPS, Attack, Peer, peers
+from race import Laps, race
+from settings import Settings, say
+from subjects import Subject, robust, standing, undefended
+from tables import Promise, Table
+
+OURS = 2  # the first entries are brinell's own
+LIMITS = {"undefended": 5.0, "robust": 1.0}  # times as fast as the fastest peer
+
+
+def run(settings: Settings) -> Table:
+    """Both models, all contestants."""
+    n = BATCH if settings.quick else 4 * BATCH
+    rows, promises = [], []
+    for kind, subject in (("undefended", undefended(n, settings.quick)), ("robust", robust(n))):
+        field = peers(subject.model)
+        say(f"{subject.name}: {', '.join(peer.name for peer in field)}")
+        laps = race({p.name: partial(p.attack, subject.x, subject.y, 0) for p in field}, settings.rounds)
+        left = {peer.name: _strength(subject, peer.attack, 1 if settings.quick else 3) for peer in field}
+        rows += [_row(subject, peer, laps, left[peer.name], field[0].name) for peer in field]
+        promises += _promises(subject, field, laps, left, LIMITS[kind])
+    head = ("model", "toolkit", "min s", "median s", "x brinell", "accuracy left", "seeds")
+    note = (
+        f"PGD-{STEPS}, step 0.01, Linf 0.3, float32, {n:,} test rows in batches of {BATCH}, {settings.rounds} rounds. "
+        f"{settings.describe()}"
+    )
+    return Table("PGD-40 beside other toolkits", head, rows, note, promises)
+
+
+def _strength(subject: Subject, attack: Attack, seeds: int) -> list[float]:
+    return [standing(subject, attack(subject.x, subject.y, seed)) for seed in range(seeds)]
+
+
+def _row(subject: Subject, peer: Peer, laps: Laps, left: list[float], yardstick: str) -> tuple[str, ...]:
+    return (
+        subject.name, f"{peer.name} {peer.version}", f"{laps.lowest(peer.name):.2f}", f"{laps.middle(peer.name):.2f}",
+        f"{laps.ratio(peer.name, yardstick):.2f}", f"{mean(left):.2%}", ", ".join(f"{value:.1%}" for value in left),
+    )  # fmt: skip
+
+
+def _promises(
+    subject: Subject, field: list[Peer], laps: Laps, left: dict[str, list[float]], limit: float
+) -> list[Promise]:
+    own, others = [peer.name for peer in field[:OURS]], [peer.name for peer in field[OURS:]]
+    promises = []
+    for name in own:
+        fastest = min(others, key=laps.middle)
+        ratio = laps.ratio(fastest, name)
+        text = f"{subject.name}: {name}, at least {limit:g} times as fast as the fastest peer ({fastest})"
+        promises.append(Promise(text, f"{ratio:.2f}", ratio >= limit))
+        strongest = min(others, key=lambda other: mean(left[other]))
+        text = f"{subject.name}: {name}, no more accuracy left than by the strongest peer ({strongest}), up to chance"
+        gap, chance = mean(left[name]) - mean(left[strongest]), _chance(left[name], left[strongest])
+        promises.append(Promise(text, f"{gap:+.2%}, chance {chance:.2%}", gap <= chance))
+    return promises
+
+
+def _chance(ours: list[float], theirs: list[float]) -> float:
+    """Two standard errors of a difference of two means over seeds; 0 for a single seed."""
+    if len(ours) < 2:
+        return 0.0
+    return 2 * float(((stdev(ours) ** 2 + stdev(theirs) ** 2) / len(ours)) ** 0.5)

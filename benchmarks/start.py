@@ -1,0 +1,35 @@
+"""How soon `brinell --help` and `import brinell` are there."""
+
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from race import race
+from settings import Settings
+from tables import Promise, Table
+
+LIMIT = 0.3  # seconds
+
+
+def run(settings: Settings) -> Table:
+    """Each a process of its own, taking turns; the bare interpreter for comparison."""
+    script = Path(sysconfig.get_path("scripts")) / "brinell"
+    commands = {
+        "python -c pass": (sys.executable, "-c", "pass"),
+        "import brinell": (sys.executable, "-c", "import brinell"),
+        "brinell --help": (str(script), "--help"),
+        "import brinell; brinell.PGD": (sys.executable, "-c", "import brinell; brinell.PGD"),
+    }
+    laps = race({name: partial(_call, words) for name, words in commands.items()}, 3 if settings.quick else 10)
+    rows = [(name, f"{laps.lowest(name):.3f}", f"{laps.middle(name):.3f}") for name in commands]
+    middle = laps.middle("brinell --help")
+    promise = Promise("brinell --help, median under 0.3 s", f"{middle:.3f} s", middle < LIMIT)
+    note = f"{len(laps.seconds['import brinell'])} runs after one that does not count. {settings.describe()}"
+    return Table("How soon it starts", ("command", "min s", "median s"), rows, note, [promise])
+
+
+def _call(words: Sequence[str]) -> None:
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,112 @@
+"""Ways to train on batches of 64, and two networks; run as a script, one way in a process of its own: its memory.
+
+`python steps.py WAY NETWORK` prints by how many bytes the process grew at most, from before its first step (Linux).
+"""
+
+import gc
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import brinell as br
+from brinell.case import Case
+from brinell.draws import Draws
+from brinell.goals import Away
+from subjects import EPS
+
+BATCH = 64
+Way = Callable[[br.Classifier, Tensor, Tensor], object]
+
+
+class WideCNN(nn.Sequential):
+    """Three convolutions at full resolution: 600 kB of activations a row, 32,000 parameters."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(1568, 10),
+        )  # fmt: skip
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {"TutorialCNN": br.TutorialCNN, "WideCNN": WideCNN}
+
+
+def standard(model: br.Classifier, x: Tensor, y: Tensor) -> None:
+    """Standard training: a forward and a backward pass."""
+    optimizer = torch.optim.Adam(model.parameters())
+    for data, target in zip(x.split(BATCH), y.split(BATCH), strict=True):
+        optimizer.zero_grad()
+        F.cross_entropy(model(data), target).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+
+def usual(model: br.Classifier, x: Tensor, y: Tensor) -> None:
+    """Clean and FGSM loss as they are usually written: backward for the attack, then backward through both losses.
+
+    Without ``retain_graph`` the second backward pass would fail."""
+    optimizer = torch.optim.Adam(model.parameters())
+    for rows, target in zip(x.split(BATCH), y.split(BATCH), strict=True):
+        data = rows.clone().requires_grad_()
+        loss = F.cross_entropy(model(data), target)
+        model.zero_grad()
+        loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        assert data.grad is not None
+        perturbed = torch.clamp(data + EPS * data.grad.sign(), 0, 1)
+        adversarial_loss = F.cross_entropy(model(perturbed), target)
+        total = 0.5 * loss + 0.5 * adversarial_loss
+        optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+
+def recipe(model: br.Classifier, x: Tensor, y: Tensor) -> None:
+    """The same losses as brinell's recipe computes them."""
+    optimizer = torch.optim.Adam(model.parameters())
+    for data, target in zip(x.split(BATCH), y.split(BATCH), strict=True):
+        draws = Draws(0, torch.arange(len(data)))
+        optimizer.zero_grad()
+        br.Tutorial().backward(Case(model, data, target, br.Linf(EPS), Away(), draws, model.bounds, BATCH), 0.0)
+        optimizer.step()
+
+
+def harden(model: br.Classifier, x: Tensor, y: Tensor) -> None:
+    """The recipe as users call it: checks, shuffling, and a copy of the model, so that theirs stays as it was."""
+    br.harden(model, (x, y), br.Linf(EPS), recipe=br.Tutorial(), epochs=1, batch_size=BATCH)
+
+
+WAYS: dict[str, Way] = {"standard step": standard, "usual loop": usual, "Tutorial": recipe, "harden(Tutorial)": harden}
+
+
+def classifier(network: str) -> br.Classifier:
+    """Untrained, on pixels in [0, 1], always with the same weights."""
+    torch.manual_seed(0)
+    return br.Classifier(NETWORKS[network](), bounds=(0.0, 1.0), normalize=(0.1307, 0.3081)).train()
+
+
+def _memory(entry: str) -> int:
+    """``VmRSS`` or ``VmHWM`` of this process, in bytes."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(entry))
+
+
+def main() -> None:
+    """Warm up on two rows, then three batches."""
+    way, network = WAYS[sys.argv[1]], sys.argv[2]
+    torch.set_num_threads(1)
+    x, y = torch.rand(3 * BATCH, 1, 28, 28), torch.arange(3 * BATCH) % 10
+    model = classifier(network)
+    way(model, x[:2], y[:2])
+    model.zero_grad(set_to_none=True)
+    gc.collect()
+    before = _memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the high-water mark starts anew
+    way(model, x, y)
+    print(_memory("VmHWM") - before)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""A program: audit ``ROWS`` rows of 64 kB that are made when asked for, and print the peak memory in MB."""
+
+import resource
+import sys
+
+import torch
+from torch import Tensor
+
+import brinell as br
+
+VALUES = 16384
+
+
+class Rows(torch.utils.data.Dataset[tuple[Tensor, int]]):
+    """Rows by number."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, row: int) -> tuple[Tensor, int]:
+        return torch.full((VALUES,), 0.4 + 0.2 * (row % 2) + 0.1 * (row / self.n - 0.5)), row % 2
+
+
+def main(n: int, examples: str) -> None:
+    """Two classes, told apart by the mean."""
+    torch.set_num_threads(1)
+    net = torch.nn.Linear(VALUES, 2)
+    with torch.no_grad():
+        net.weight[0], net.weight[1] = 0.0, 0.01
+        net.bias[0], net.bias[1] = 0.0, -0.005 * VALUES
+    model = br.Classifier(net, bounds=(0, 1))
+    options = {"cascade": (br.FGSM(),), "batch_size": 16, "examples": examples}
+    audit = br.audit(model, Rows(n), br.Linf(0.1), **options)  # type: ignore[arg-type]
+    assert audit.clean_accuracy.value == 1
+    assert 0.3 < audit.robust_accuracy.value < 0.7
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

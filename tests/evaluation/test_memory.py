@@ -1,0 +1,26 @@
+"""Peak memory does not grow with the number of rows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).with_name("memory.py")
+
+
+def peak(rows: int, examples: str) -> float:
+    """Peak memory in MB of a process of its own."""
+    program = [sys.executable, str(PROGRAM), str(rows), examples]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    run = subprocess.run(program, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert run.returncode == 0, run.stderr
+    return float(run.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere peak memory has other units")
+@pytest.mark.parametrize("examples", ["all", "none"])
+def test_memory_does_not_grow_with_the_rows(examples: str) -> None:
+    few, many = 250, 2250  # 2,000 rows more: 131 MB of inputs, and as much of adversarial inputs
+    assert peak(many, examples) - peak(few, examples) < 25
