@@ -45,7 +45,7 @@ def by_batch(attack: Attack) -> Attack:
     """The attack on one batch of 250 rows after the other, as its users write it."""
 
     def attack_all(x: Tensor, y: Tensor, seed: int) -> Tensor:
-        batches = zip(x.split(BATCH), y.split(BATCH), strict=True)
+        batches = zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True)
         return torch.cat([attack(*batch, seed * 1000 + number) for number, batch in enumerate(batches)])
 
     return attack_all
@@ -78,15 +78,16 @@ def _torchattacks(model: br.Classifier) -> Attack:
 
 
 def _foolbox(model: br.Classifier) -> Attack:
-    import foolbox
+    from foolbox.attacks import LinfPGD
+    from foolbox.models.pytorch import PyTorchModel
 
-    target = foolbox.PyTorchModel(model, bounds=(0, 1))
-    pgd = foolbox.attacks.LinfPGD(abs_stepsize=STEP, steps=STEPS, random_start=True)
+    target = PyTorchModel(model, bounds=(0, 1))
+    pgd = LinfPGD(abs_stepsize=STEP, steps=STEPS, random_start=True)
 
     def attack(x: Tensor, y: Tensor, seed: int) -> Tensor:
         torch.manual_seed(seed)
         _, clipped, _ = pgd(target, x, y, epsilons=EPS)
-        return clipped  # type: ignore[no-any-return]
+        return clipped
 
     return attack
 

@@ -38,7 +38,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {"TutorialCNN": br.TutorialCNN, "
 def standard(model: br.Classifier, x: Tensor, y: Tensor) -> None:
     """Standard training: a forward and a backward pass."""
     optimizer = torch.optim.Adam(model.parameters())
-    for data, target in zip(x.split(BATCH), y.split(BATCH), strict=True):
+    for data, target in zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True):
         optimizer.zero_grad()
         F.cross_entropy(model(data), target).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -49,7 +49,7 @@ def usual(model: br.Classifier, x: Tensor, y: Tensor) -> None:
 
     Without ``retain_graph`` the second backward pass would fail."""
     optimizer = torch.optim.Adam(model.parameters())
-    for rows, target in zip(x.split(BATCH), y.split(BATCH), strict=True):
+    for rows, target in zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True):
         data = rows.clone().requires_grad_()
         loss = F.cross_entropy(model(data), target)
         model.zero_grad()
@@ -66,7 +66,7 @@ def usual(model: br.Classifier, x: Tensor, y: Tensor) -> None:
 def recipe(model: br.Classifier, x: Tensor, y: Tensor) -> None:
     """The same losses as brinell's recipe computes them."""
     optimizer = torch.optim.Adam(model.parameters())
-    for data, target in zip(x.split(BATCH), y.split(BATCH), strict=True):
+    for data, target in zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True):
         draws = Draws(0, torch.arange(len(data)))
         optimizer.zero_grad()
         br.Tutorial().backward(Case(model, data, target, br.Linf(EPS), Away(), draws, model.bounds, BATCH), 0.0)

@@ -71,7 +71,7 @@ def standing(subject: Subject, x_adv: Tensor) -> float:
     moved = (x_adv - subject.x).abs().flatten(1).amax(1)
     inside = (moved <= EPS + 1e-6) & (x_adv >= 0).flatten(1).all(1) & (x_adv <= 1).flatten(1).all(1)
     with torch.no_grad():
-        logits = torch.cat([subject.model(part) for part in x_adv.float().split(250)])
+        logits = torch.cat([subject.model(part) for part in torch.split(x_adv.float(), 250)])
     own = logits.gather(1, subject.y[:, None])
     broken = (logits > own).any(1) & inside
     return (~broken).float().mean().item()

@@ -1,6 +1,7 @@
 """What a benchmark hands back: a table and promises; shown in the terminal, written into the docs."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Table:
 
     title: str
     head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     note: str
     promises: list[Promise] = field(default_factory=list)
 

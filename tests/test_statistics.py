@@ -112,12 +112,14 @@ def test_a_gap_needs_two(rates: list[Rate]) -> None:
 
 
 def test_the_gap_spans_the_simultaneous_intervals() -> None:
-    rates = [Rate(40, 50), Rate(10, 50), Rate(1, 2)]
+    rates = [Rate(400, 500), Rate(100, 500), Rate(2, 2), Rate(0, 1)]  # the small are the extremes and say little
     wide = simultaneous(rates)
     found = gap(rates)
     assert found.high == pytest.approx(max(rate.high for rate in wide) - min(rate.low for rate in wide))
-    assert found.low == pytest.approx(max(rate.low for rate in wide) - min(rate.high for rate in wide))
-    assert gap(rates, 0.5).high < found.high
+    assert found.low == pytest.approx(wide[0].low - wide[1].high)
+    assert found.low > 0
+    assert (found.best, found.worst) == (2, 3)
+    assert gap(rates, 0.5).low > found.low
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9, 1.0])

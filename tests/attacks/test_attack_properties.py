@@ -16,6 +16,7 @@ from brinell.attacks import BIM, PGD, Attack
 from brinell.case import make_case
 from brinell.goals import Away, Goal, Toward
 from brinell.models import Classifier
+from brinell.threats import Linf
 from helpers import ATTACKS, DRAWING, IMAGE, SPACES, THREAT_NAMES, WAVE, Space, classifier, linear, points, threats
 from helpers import problem as make_problem
 
@@ -196,6 +197,21 @@ def test_what_models_wrap_around_their_logits_changes_nothing(kind: str) -> None
     plain, wrapped = classifier(WAVE, linear(WAVE, 3)), classifier(WAVE, Wrapped(kind))
     y = plain(x).argmax(1)
     assert torch.equal(PGD(steps=4)(plain, x, y, threat), PGD(steps=4)(wrapped, x, y, threat))
+
+
+@all_attacks
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_half_precision_network_is_attacked_in_float32(attack: Attack, dtype: torch.dtype) -> None:
+    """Near 1 two neighbouring bfloat16 numbers lie 0.0078 apart: steps are not to be rounded to that."""
+    model, x, _, _ = make_problem(IMAGE, n=20)
+    model.net.to(dtype)
+    y = model(x).argmax(1)
+    for threat in (Linf("2/255"), threats(IMAGE)["l2"]):
+        result = run(attack, model, x, y, threat)
+        assert result.x_adv.dtype == torch.float32
+        assert threat.contains(result.x_adv, x).all()
+        assert torch.equal(result.success, model(result.x_adv).argmax(1) != y)
+    assert result.success.any()
 
 
 def test_what_users_hand_over_is_understood() -> None:

@@ -76,9 +76,10 @@ def test_the_given_model_is_left_alone(recipe: Recipe, moody: br.Classifier, tra
     assert not {id(p) for p in hard.parameters()} & {id(p) for p in moody.parameters()}
     assert not any(module.training for module in hard.modules())
     assert all(p.grad is None for p in hard.parameters())
-    assert torch.equal(hard.net.norm.bias, moody.net.norm.bias)  # type: ignore[union-attr]  # frozen
-    assert not torch.equal(hard.net.last.weight, moody.net.last.weight)  # type: ignore[union-attr]
-    assert hard.bounds == moody.bounds
+    was, now = moody.state_dict(), hard.state_dict()
+    assert torch.equal(now["net.norm.bias"], was["net.norm.bias"])  # frozen
+    assert not torch.equal(now["net.last.weight"], was["net.last.weight"])
+    assert str(hard.bounds) == str(moody.bounds)
 
 
 def test_the_given_model_is_left_alone_after_an_error(moody: br.Classifier) -> None:
@@ -202,13 +203,13 @@ def test_a_last_batch_of_one_row_is_no_trouble_to_batchnorm(moody: br.Classifier
 
 @dataclass(frozen=True)
 class Spoiling(Recipe):
-    """Learns for two epochs, then turns the network over: it answers FGSM as before, and PGD with nothing."""
+    """Learns for half the time, then the opposite."""
 
     epochs, lr, schedule, guarded = 4, 1e-2, "constant", True
     source = "a test"
 
     def backward(self, batch: Case, done: float) -> Tensor:
-        return train_on(batch.model, batch.x, batch.y, 1.0 if done < 0.5 else -1.0)
+        return train_on(batch.model, batch.x, batch.y if done < 0.5 else 1 - batch.y)
 
 
 def test_a_collapse_is_told_and_the_best_epoch_kept() -> None:
@@ -264,7 +265,7 @@ def test_a_loss_that_is_no_number_names_epoch_and_step() -> None:
     with pytest.raises(InputError, match=r"inf in epoch 2, step 2, at learning rate 0\.01; lower lr"):
         harden(Exploding(), n=128, lr=1e-2)
     with pytest.raises(InputError, match=r"nan in epoch \d, step \d+.*lower lr"):
-        harden(br.Standard(), n=128, lr=1e38, epochs=5)
+        harden(br.Standard(), n=128, lr=1e30, epochs=5)
 
 
 @pytest.mark.parametrize(
@@ -307,5 +308,7 @@ def test_bad_data_are_refused(place: str) -> None:
         y[90] = 2
     else:
         x[90, 3] = torch.nan if place == "x" else 3.0
-    with pytest.raises(InputError, match={"x": "nan", "y": "label 2", "bounds": "outside the bounds"}[place]):
+    with pytest.raises(
+        InputError, match={"x": "nan", "y": "label 2 of row 90 .* 0..1", "bounds": "outside the bounds"}[place]
+    ):
         br.harden(toys.untrained(), (x, y), toys.EPS, recipe=br.Standard(), epochs=1)

@@ -1,7 +1,6 @@
 """One thread, so that records of this process and of others can be equal; and one undisturbed audit."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch

@@ -316,9 +316,7 @@ def test_no_folder_no_audit(tmp_path: Path) -> None:
         ({"groups": {"site": [1, 2]}}, "2 values for 56 rows"),
     ],
 )
-def test_wrong_use_is_refused_before_anything_is_written(
-    tmp_path: Path, options: dict[str, Any], text: str
-) -> None:
+def test_wrong_use_is_refused_before_anything_is_written(tmp_path: Path, options: dict[str, Any], text: str) -> None:
     with pytest.raises(InputError, match=text):
         trials.audit(out=tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()

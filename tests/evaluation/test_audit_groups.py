@@ -68,7 +68,9 @@ def test_a_group_is_counted(audit: br.Audit, name: str) -> None:
     assert facts(audit.by_group(name)) == counted(audit, [values])
 
 
-@pytest.mark.parametrize("names", [("text", "flag"), ("class", "integer"), ("class", "text", "list"), ("list", "decimal")])
+@pytest.mark.parametrize(
+    "names", [("text", "flag"), ("class", "integer"), ("class", "text", "list"), ("list", "decimal")]
+)
 def test_an_intersection_is_counted(audit: br.Audit, names: tuple[str, ...]) -> None:
     every = GROUPS | {"class": trials.subject(n=N).y}
     columns = [plain(every[name], text=name in ("decimal", "list")) for name in names]
@@ -83,7 +85,7 @@ def test_the_class_is_a_group_by_default(audit: br.Audit) -> None:
     trial = trials.subject()
     bare = br.audit(trial.model, (trial.x, trial.y), trials.THREAT, cascade=(br.FGSM(),))
     assert bare.record.settings.data.groups == ("class",)
-    assert [row.group for row in bare.by_group("class")] == trial.y.unique().tolist()
+    assert [row.group for row in bare.by_group("class")] == sorted(set(trial.y.tolist()))
 
 
 def test_rows_stand_in_the_order_of_their_values(audit: br.Audit) -> None:
@@ -133,9 +135,9 @@ def test_one_group_has_no_gap() -> None:
 
 @pytest.mark.parametrize("ask", ["by_group", "worst_group", "gap"])
 def test_an_unknown_group_is_named_with_those_there_are(whole: br.Audit, ask: str) -> None:
-    with pytest.raises(InputError, match="no group 'fourth'.*class, third"):
+    with pytest.raises(InputError, match=r"no group 'fourth'.*class, third"):
         getattr(whole, ask)("fourth")
-    with pytest.raises(InputError, match="at least one.*class, third"):
+    with pytest.raises(InputError, match=r"at least one.*class, third"):
         getattr(whole, ask)()
 
 

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 import torch
 
 import brinell as br
-from brinell.evaluation import run
 from brinell.evaluation.folder import RunFolder
+from brinell.evaluation.harvest import pick_gallery
+from brinell.evaluation.record import write_json
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from helpers import IMAGE, Problem, problem
@@ -36,14 +37,14 @@ def subject(seed: int = 3, n: int = N) -> Problem:
 def audit(trial: Problem | None = None, **options: Any) -> br.Audit:
     """The small audit; ``options`` go to ``br.audit``."""
     trial = trial or subject()
-    options = {
+    filled: dict[str, Any] = {
         "cascade": CASCADE,
         "batch_size": BATCH,
         "groups": {"third": [i % 3 for i in range(len(trial.x))]},
     } | options
-    threat = options.pop("threat", THREAT)
-    data = options.pop("data", (trial.x, trial.y))
-    return br.audit(trial.model, data, threat, **options)
+    threat = filled.pop("threat", THREAT)
+    data = filled.pop("data", (trial.x, trial.y))
+    return br.audit(trial.model, data, threat, **filled)
 
 
 def die(*_: Any, **__: Any) -> None:
@@ -87,9 +88,9 @@ def kill_at(moment: str, folder: Path) -> None:
         "half": mock.patch("pyarrow.parquet.write_table", half),
         "rows": mock.patch.object(RunFolder, "write_rows", after(RunFolder.write_rows)),
         "merged": mock.patch.object(RunFolder, "merge", after(RunFolder.merge)),
-        "gallery": mock.patch.object(run, "pick_gallery", after(run.pick_gallery)),
-        "before": mock.patch.object(run, "write_json", record_only(run.write_json, die)),
-        "after": mock.patch.object(run, "write_json", record_only(run.write_json, after(run.write_json))),
+        "gallery": mock.patch("brinell.evaluation.run.pick_gallery", after(pick_gallery)),
+        "before": mock.patch("brinell.evaluation.run.write_json", record_only(write_json, die)),
+        "after": mock.patch("brinell.evaluation.run.write_json", record_only(write_json, after(write_json))),
         "clean": mock.patch.object(RunFolder, "clean_up", die),
     }
     with patches.get(wanted, mock.patch("brinell.progress.silent")):

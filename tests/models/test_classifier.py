@@ -145,9 +145,18 @@ def test_bounds_are_those_given() -> None:
 
 def test_the_anchor_has_the_device_and_dtype_of_the_network() -> None:
     assert Classifier(linear(IMAGE).double(), (0, 1)).anchor.dtype == torch.float64
-    assert Classifier(linear(IMAGE).bfloat16(), (0, 1)).anchor.dtype == torch.bfloat16
+    assert Classifier(linear(IMAGE).bfloat16(), (0, 1)).anchor.dtype == torch.float32
     assert Classifier(nn.Flatten(), (0, 1)).anchor.dtype == torch.float32
     assert Classifier(linear(IMAGE), (0, 1)).anchor.numel() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_half_precision_network_takes_float32_inputs(dtype: torch.dtype) -> None:
+    """The network rounds the input for itself; normalisation is done before, with all digits."""
+    x, net = points(IMAGE), linear(IMAGE).to(dtype)
+    model = Classifier(net, (0, 1), normalize=(0.5, 0.25))
+    assert torch.equal(model(x), net(((x - 0.5) / 0.25).to(dtype)).float())
+    assert model.to(dtype)(x.to(dtype)).dtype == torch.float32
 
 
 def test_the_state_is_that_of_the_network() -> None:

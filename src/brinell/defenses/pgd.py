@@ -19,7 +19,7 @@ class PGDTraining(Recipe):
     eps grows from 0 to its full size; without it a network that starts from scratch may never leave chance.
     Source: Madry et al. 2018, arXiv:1706.06083 (which has no warm-up)."""
 
-    epochs, lr, schedule, guarded = 30, 2e-3, "cyclic", True
+    epochs, lr, batch, schedule, guarded = 30, 5e-3, 64, "cyclic", True
     source = "arXiv:1706.06083"
     steps: int = 7
     rel_step: float | None = None

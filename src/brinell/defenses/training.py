@@ -43,6 +43,7 @@ class _School:
     recipe: Recipe
     course: Course
     progress: Progress
+    classes: int
 
     def train_epoch(self, epoch: int, optimizer: torch.optim.Optimizer) -> float:
         """One walk over all rows in a new order; returns the mean loss."""
@@ -61,21 +62,31 @@ class _School:
                 )
             optimizer.step()
             total += loss.item() * len(rows)
-            self.progress("training", epoch * n + min((step + 1) * self.course.batch, n), self.course.epochs * n)
+            over = step * self.course.batch + len(rows)
+            self.progress("training", epoch * n + over, self.course.epochs * n)
         return total / n
 
     def _order(self, epoch: int) -> Iterator[np.ndarray[Any, Any]]:
-        """All row numbers, shuffled by seed and epoch, batch by batch."""
+        """All row numbers, shuffled by seed and epoch, batch by batch.
+
+        A row that would be a batch of its own joins the last batch: BatchNorm cannot learn from one row."""
         keys = np.random.PCG64([self.course.seed % (1 << 64), epoch]).random_raw(len(self.rows))
         order = np.argsort(keys, kind="stable")
-        for start in range(0, len(order), self.course.batch):
-            yield order[start : start + self.course.batch]
+        size = self.course.batch
+        cuts = [cut for cut in range(size, len(order), size) if cut < len(order) - 1 or size == 1]
+        yield from np.split(order, cuts)
 
     def _batch(self, rows: np.ndarray[Any, Any], epoch: int) -> Case:
         x, y = self.rows.block(rows)
         x = as_inputs(self.model, x) if epoch == 0 else self.model.bounds.to(x).clip(x.to(self.model.anchor))
         draws = Draws(self.course.seed, torch.from_numpy(rows).to(x.device), stage=epoch)
         labels = as_labels(y, len(x), x.device)
+        wrong = ((labels < 0) | (labels >= self.classes)).nonzero().flatten() if epoch == 0 else labels[:0]
+        if len(wrong):
+            raise InputError(
+                f"label {int(labels[wrong[0]])} of row {rows[int(wrong[0])]} is out of range; the model has classes "
+                f"0..{self.classes - 1}."
+            )
         return Case(self.model, x, labels, self.threat, Away(), draws, self.model.bounds.to(x), len(x))
 
 
@@ -86,11 +97,11 @@ def train(
     """A trained copy of ``model``, in eval mode, with its ``training_log``; the given one is left as it was.
 
     Raises InputError on data that do not fit the model and on a loss that is no longer finite."""
-    _check(model, source, threat, recipe, course)
+    classes = _check(model, source, threat, recipe, course)
     student = copy.deepcopy(model)
     rows, held = hold_out(source, course.seed) if recipe.guarded else (source, None)
     guard = Guard(held, threat, course.seed) if held is not None else None
-    school = _School(student, rows, threat, recipe, course, progress)
+    school = _School(student, rows, threat, recipe, course, progress, classes)
     log = _new_log(source, threat, recipe, course, len(held) if held is not None else 0)
     with same_random_state(course.seed):
         optimizer = torch.optim.Adam([p for p in student.parameters() if p.requires_grad], lr=course.lr)
@@ -136,7 +147,8 @@ def _height(done: float, schedule: str) -> float:
     return float(np.interp(done, [0, 0.4, 1], [0, 1, 0]))
 
 
-def _check(model: Classifier, source: Source, threat: Threat, recipe: Recipe, course: Course) -> None:
+def _check(model: Classifier, source: Source, threat: Threat, recipe: Recipe, course: Course) -> int:
+    """How many classes the model has, if all is well."""
     check_parts(model, threat)
     if not isinstance(recipe, Recipe):
         raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
@@ -148,4 +160,6 @@ def _check(model: Classifier, source: Source, threat: Threat, recipe: Recipe, co
         raise InputError("no parameter of the model requires a gradient; thaw some, or there is nothing to train.")
     x, y = source.block(slice(0, min(32, len(source))))
     with same_random_state(), torch.no_grad():
-        make_case(copy.deepcopy(model).eval(), x, y, threat, goal=None, seed=0)
+        trial = copy.deepcopy(model).eval()
+        case = make_case(trial, x, y, threat, goal=None, seed=0)
+        return int(trial(case.x[:1]).shape[1])

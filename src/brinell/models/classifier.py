@@ -1,6 +1,7 @@
 """The model as an attacker sees it: raw inputs within bounds in, logits out, normalisation inside."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 
 from brinell.bounds import Bounds
 from brinell.errors import InputError, InputTypeError
+
+_HALF = (torch.float16, torch.bfloat16)
 
 
 class Classifier(nn.Module):
@@ -49,16 +52,21 @@ class Classifier(nn.Module):
 
     @property
     def anchor(self) -> Tensor:
-        """An empty tensor on the device and in the dtype that inputs should have."""
-        for tensor in (*self.net.parameters(), *self.net.buffers()):
-            if tensor.is_floating_point():
-                return tensor.new_empty(0)
-        return torch.empty(0)
+        """An empty tensor on the device and in the dtype that inputs should have: at least float32."""
+        first = self._first
+        return first.new_empty(0, dtype=torch.promote_types(first.dtype, torch.float32))
+
+    @property
+    def _first(self) -> Tensor:
+        tensors = chain(self.net.parameters(), self.net.buffers())
+        return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, K) of raw inputs ``x`` (N, ...) within the bounds."""
         if self.mean is not None and self.std is not None:
             x = (x - _along_channels(self.mean, x)) / _along_channels(self.std, x)
+        if (dtype := self._first.dtype) in _HALF:
+            x = x.to(dtype)  # only here: steps and best points keep their digits
         logits = _unwrap(self.net(x))
         return _two_classes_at_least(logits, len(x))
 
@@ -99,7 +107,7 @@ def _unwrap(output: Any) -> Tensor:
 
 
 def _two_classes_at_least(logits: Tensor, n: int) -> Tensor:
-    if logits.dtype in (torch.float16, torch.bfloat16):
+    if logits.dtype in _HALF:
         logits = logits.float()
     squeezed = n == 1 and not logits.shape  # squeeze() drops the axis of a single row as well
     if logits.shape in ((n,), (n, 1)) or squeezed:

@@ -56,7 +56,8 @@ def same_random_state(seed: int | None = None) -> Iterator[None]:
     """Give the global generators of torch, numpy and Python back as they were; seed them inside if asked."""
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng():
+        gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+        with torch.random.fork_rng(devices=list(gpus)):
             if seed is not None:
                 seed = int(seed)  # numpy's integers overflow
                 torch.manual_seed(seed % (1 << 63))

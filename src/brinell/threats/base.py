@@ -141,4 +141,5 @@ class Ball(ABC):
         return self.eps if radius is None else per_row(radius.to(x), x)
 
     def __str__(self) -> str:
-        return f"{self.name}:{self.eps:g}"
+        short = f"{self.eps:g}"
+        return f"{self.name}:{short if float(short) == self.eps else repr(self.eps)}"  # reads back as it is
