@@ -1,7 +1,7 @@
 """PGD-40 beside torchattacks, foolbox, adv-lib and ART: time, and strength beside it."""
 
 from functools import partial
-from statistics import mean, stdev
+from statistics import NormalDist, mean, variance
 
 from peers import BATCH, STEPS, Attack, Peer, peers
 from race import Laps, race
@@ -21,7 +21,7 @@ def run(settings: Settings) -> Table:
         field = peers(subject.model)
         say(f"{subject.name}: {', '.join(peer.name for peer in field)}")
         laps = race({p.name: partial(p.attack, subject.x, subject.y, 0) for p in field}, settings.rounds)
-        left = {peer.name: _strength(subject, peer.attack, 1 if settings.quick else 3) for peer in field}
+        left = {peer.name: _strength(subject, peer.attack, settings.seeds) for peer in field}
         rows += [_row(subject, peer, laps, left[peer.name], field[0].name) for peer in field]
         promises += _promises(subject, field, laps, left, LIMITS[kind])
     head = ("model", "toolkit", "min s", "median s", "x brinell", "accuracy left", "seeds")
@@ -47,21 +47,27 @@ def _promises(
     subject: Subject, field: list[Peer], laps: Laps, left: dict[str, list[float]], limit: float
 ) -> list[Promise]:
     own, others = [peer.name for peer in field[:OURS]], [peer.name for peer in field[OURS:]]
+    fastest = min(others, key=laps.middle)
+    strongest = min(others, key=lambda name: mean(left[name]))
+    chance = _chance(list(left.values()), len(others))
     promises = []
     for name in own:
-        fastest = min(others, key=laps.middle)
-        ratio = laps.ratio(fastest, name)
-        text = f"{subject.name}: {name}, at least {limit:g} times as fast as the fastest peer ({fastest})"
-        promises.append(Promise(text, f"{ratio:.2f}", ratio >= limit))
-        strongest = min(others, key=lambda other: mean(left[other]))
-        text = f"{subject.name}: {name}, no more accuracy left than by the strongest peer ({strongest}), up to chance"
-        gap, chance = mean(left[name]) - mean(left[strongest]), _chance(left[name], left[strongest])
-        promises.append(Promise(text, f"{gap:+.2%}, chance {chance:.2%}", gap <= chance))
+        ratio, gap = laps.ratio(fastest, name), mean(left[name]) - mean(left[strongest])
+        promises += [
+            Promise(f"{subject.name}: {name}, at least {limit:g} x as fast as the fastest peer ({fastest})",
+                    f"{ratio:.2f}", ratio >= limit),
+            Promise(f"{subject.name}: {name}, leaves no more than the strongest peer ({strongest}), up to chance",
+                    f"{gap:+.2%}, chance {chance:.2%}", gap <= chance),
+        ]  # fmt: skip
     return promises
 
 
-def _chance(ours: list[float], theirs: list[float]) -> float:
-    """Two standard errors of a difference of two means over seeds; 0 for a single seed."""
-    if len(ours) < 2:
+def _chance(left: list[list[float]], comparisons: int) -> float:
+    """By how much equally strong attacks differ in their means over seeds: the 5 % bound for the strongest of several.
+
+    All contestants share one spread over seeds, since all draw their start from one distribution. 0 for one seed."""
+    seeds = len(left[0])
+    if seeds < 2:
         return 0.0
-    return 2 * float(((stdev(ours) ** 2 + stdev(theirs) ** 2) / len(ours)) ** 0.5)
+    spread = mean(variance(values) for values in left) ** 0.5
+    return NormalDist().inv_cdf(1 - 0.05 / comparisons) * spread * (2 / seeds) ** 0.5

@@ -31,8 +31,14 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a smoke run: few rows and rounds, meaningless times")
     parser.add_argument("--rounds", type=int, default=7, help="laps of each contestant (7)")
     parser.add_argument("--threads", type=int, default=2, help="threads of PyTorch (2)")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds over which strength is averaged (3)")
     parser.add_argument("--markdown", action="store_true", help="also write the tables into docs/benchmarks.md")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.quick:
+        if arguments.markdown:
+            parser.error("--quick measures nothing that belongs into the docs; leave out --quick or --markdown")
+        arguments.rounds, arguments.seeds = 2, 2
+    return arguments
 
 
 def main() -> None:
@@ -50,7 +56,7 @@ def main() -> None:
     from tables import show, write
 
     torch.set_num_threads(arguments.threads)
-    settings = Settings(arguments.quick, 2 if arguments.quick else arguments.rounds, arguments.threads)
+    settings = Settings(arguments.quick, arguments.rounds, arguments.threads, arguments.seeds)
     for name in arguments.only or [name for name in BENCHMARKS if name not in LONG]:
         table = import_module(name).run(settings)
         show(table)

@@ -11,11 +11,12 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``quick`` is a smoke run; ``rounds`` are laps of each contestant; ``threads`` are PyTorch's."""
+    """``quick``: a smoke run. ``rounds``: laps of each contestant. ``threads``: PyTorch's. ``seeds``: for strength."""
 
     quick: bool
     rounds: int
     threads: int
+    seeds: int
 
     def describe(self) -> str:
         """Versions and hardware, in a line."""

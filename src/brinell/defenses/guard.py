@@ -21,7 +21,7 @@ from brinell.threats import Threat
 
 _SHARE, _MOST, _LEAST = 0.05, 500, 20  # of the rows; rows; fewer rows than this tell nothing
 _PGD = PGD(steps=10)
-_FALL = 0.2  # of all held-out rows: a fall of PGD accuracy that noise does not explain
+_FALL = 0.2  # of all held-out rows, or twice the standard error of a rate, whichever is more
 
 
 def hold_out(source: Source, seed: int) -> tuple[Source, Source | None]:
@@ -51,13 +51,21 @@ class Guard:
         before, now = self.best, result
         if before is None or _score(now) >= _score(before):
             self.best, self.weights = now, _copy(model.state_dict())
-        elif _score(before) - _score(now) > _FALL and not self.notes:
+        elif (name := self._collapse(before, now)) and not self.notes:
             self.notes.append(
-                f"Catastrophic overfitting in epoch {now.epoch}: on {len(self.rows)} held-out rows accuracy under "
+                f"{name} in epoch {now.epoch}: on {len(self.rows)} held-out rows accuracy under "
                 f"PGD-{_PGD.steps} fell to {_score(now):.1%} from {_score(before):.1%} in epoch {before.epoch}, while "
                 f"under FGSM it is {now.fgsm.value if now.fgsm else 0:.1%}. The best epoch is kept."
             )
         return result
+
+    def _collapse(self, before: EpochResult, now: EpochResult) -> str | None:
+        """What a fall of PGD accuracy by more than noise explains is called; None where there is none."""
+        fall = _score(before) - _score(now)
+        if fall <= max(_FALL, 1 / len(self.rows) ** 0.5):
+            return None
+        fgsm_fall = before.fgsm.value - now.fgsm.value if before.fgsm and now.fgsm else 0.0
+        return "Catastrophic overfitting" if fall > 2 * fgsm_fall else "A collapse"
 
     def _measure(self, model: Classifier, result: EpochResult) -> EpochResult:
         with evaluating(model, self.seed):

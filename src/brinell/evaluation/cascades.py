@@ -49,6 +49,7 @@ class Foreign(Attack):
             x_adv = self.call(case.model, case.x.clone(), case.y.clone())
         finally:
             hook.remove()
+            case.model.eval()  # the next attack is ours again
         if not isinstance(x_adv, Tensor) or x_adv.shape != case.x.shape:
             came = tuple(x_adv.shape) if isinstance(x_adv, Tensor) else type(x_adv).__name__
             raise InputError(f"{_name(self.call)} returned {came}; it must return a tensor {tuple(case.x.shape)}.")

@@ -43,8 +43,8 @@ def by_group(table: pa.Table, names: tuple[str, ...], level: float = LEVEL) -> l
     for name in names:
         if name not in known:
             raise InputError(f"there is no group {name!r}; this audit has: {', '.join(known)}.")
-    if not names:
-        raise InputError(f"name at least one group; this audit has: {', '.join(known)}.")
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"the groups are {names}; name at least one, each once; this audit has: {', '.join(known)}.")
     right = pc.cast(pc.equal(table["clean_prediction"], table["label"]), pa.int64())
     robust = pc.cast(pc.is_null(table["broken_by"]), pa.int64())
     counted = (

@@ -44,9 +44,9 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
 
 
 def _group_column(values: np.ndarray[Any, Any]) -> pa.Array:
-    """Text for anything but integers and bools, so that all blocks have one type; NaN and None are missing."""
-    if values.dtype.kind in "iub":
-        return pa.array(values)
+    """Numbers as they are, and text for anything else, so that all blocks have one type; NaN and None are missing."""
+    if values.dtype.kind in "iubf":
+        return pa.array(values, from_pandas=True)
     texts = [None if value is None or value != value else str(value) for value in values.tolist()]
     return pa.array(texts, pa.string())
 

@@ -1,0 +1,62 @@
+"""What ``harden`` and the recipes refuse, and what their errors say."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import toys
+
+import brinell as br
+from brinell.defenses import Recipe
+from brinell.errors import InputError, InputTypeError
+
+
+def harden(recipe: Any, model: br.Classifier | None = None, **options: Any) -> br.Classifier:
+    return br.harden(model or toys.untrained(), toys.toy(120), toys.EPS, recipe=recipe, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [({"epochs": 0}, "epochs is 0"), ({"lr": -1.0}, r"lr -1\.0"), ({"lr": 0.0}, r"lr 0\.0"),
+     ({"lr": float("nan")}, "lr nan"), ({"batch_size": 0}, "batch_size 0"), ({"epochs": -3}, "epochs is -3")],
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_refused(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        harden(br.Standard(), **options)
+
+
+@pytest.mark.parametrize("recipe", [br.Standard, "Standard", None, br.PGD()])
+def test_what_is_no_recipe_is_refused(recipe: Any) -> None:
+    with pytest.raises(InputTypeError, match=r"PGDTraining\(\)"):
+        harden(recipe)
+
+
+def test_a_frozen_model_is_refused() -> None:
+    model = toys.untrained().requires_grad_(False)
+    with pytest.raises(InputError, match="thaw"):
+        harden(br.Standard(), model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(br.Tutorial, "clean_weight"), (br.Tutorial, "adversarial_weight"), (br.FastFGSM, "rel_step"),
+     (br.FastFGSM, "warmup"), (br.PGDTraining, "steps"), (br.PGDTraining, "rel_step"), (br.PGDTraining, "warmup")],
+)  # fmt: skip
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
+def test_numbers_of_a_recipe_must_be_above_0(kind: Callable[..., Recipe], name: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"{name} is {value}"):
+        kind(**{name: value})
+
+
+@pytest.mark.parametrize("place", ["x", "y", "bounds"])
+def test_bad_data_are_refused(place: str) -> None:
+    x, y = toys.toy(120)
+    if place == "y":
+        y[90] = 2
+    else:
+        x[90, 3] = torch.nan if place == "x" else 3.0
+    with pytest.raises(
+        InputError, match={"x": "nan", "y": "label 2 of row 90 .* 0..1", "bounds": "outside the bounds"}[place]
+    ):
+        br.harden(toys.untrained(), (x, y), toys.EPS, recipe=br.Standard(), epochs=1)
