@@ -1,5 +1,6 @@
 """PGD-40 beside torchattacks, foolbox, adv-lib and ART: time, and strength beside it."""
 
+import math
 from functools import partial
 from statistics import NormalDist, mean, variance
 
@@ -69,5 +70,5 @@ def _chance(left: list[list[float]], comparisons: int) -> float:
     seeds = len(left[0])
     if seeds < 2:
         return 0.0
-    spread = mean(variance(values) for values in left) ** 0.5
-    return NormalDist().inv_cdf(1 - 0.05 / comparisons) * spread * (2 / seeds) ** 0.5
+    spread = math.sqrt(mean(variance(values) for values in left))
+    return NormalDist().inv_cdf(1 - 0.05 / comparisons) * spread * math.sqrt(2 / seeds)

@@ -11,9 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(
-    r"^(?P<indent> *)```(?P<language>\w+).*\n(?P<code>(?:.*\n)*?)(?P=indent)``` *$", re.MULTILINE
-)
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+).*\n(?P<code>(?:.*\n)*?)(?P=indent)``` *$", re.MULTILINE)
 NO_RUN = re.compile(r"<!-- no-run: \S[^\n]* -->\s*\Z")
 on_every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 

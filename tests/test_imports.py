@@ -22,9 +22,7 @@ def test_every_room_imports_only_from_the_rooms_below_it(capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("module", ["brinell", "brinell.cli.app"])
 def test_importing_is_light(module: str) -> None:
-    program = (
-        f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'scipy', 'pyarrow'}} & set(sys.modules)))"
-    )
+    program = f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'scipy', 'pyarrow'}} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == []

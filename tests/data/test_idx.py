@@ -14,9 +14,7 @@ CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 
 
 def packed(values: np.ndarray) -> bytes:
-    header = struct.pack(
-        f">BBBB{values.ndim}I", 0, 0, CODES[values.dtype.str[1:]], values.ndim, *values.shape
-    )
+    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, CODES[values.dtype.str[1:]], values.ndim, *values.shape)
     return header + values.astype(values.dtype.newbyteorder(">")).tobytes()
 
 

@@ -28,9 +28,7 @@ FILES = {
 def place(tmp_path, mirror, monkeypatch):
     """A machine of which nothing is known: no folder is named, the cache is empty, the mirror is near."""
     monkeypatch.setattr(mnist, "MIRRORS", (mirror.url,))
-    monkeypatch.setattr(
-        mnist, "DIGESTS", {name: hashlib.sha256(it).hexdigest() for name, it in FILES.items()}
-    )
+    monkeypatch.setattr(mnist, "DIGESTS", {name: hashlib.sha256(it).hexdigest() for name, it in FILES.items()})
     monkeypatch.delenv("BRINELL_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "work").mkdir()
@@ -52,9 +50,7 @@ def check(source, name):
 
 
 @pytest.mark.parametrize("wrap", [(bytes, ""), (gzip.compress, ".gz")], ids=["plain", "gzip"])
-@pytest.mark.parametrize(
-    "folder", ["named", "named/mnist", "shared/data/mnist", "shared/data", "cache/brinell/mnist"]
-)
+@pytest.mark.parametrize("folder", ["named", "named/mnist", "shared/data/mnist", "shared/data", "cache/brinell/mnist"])
 @pytest.mark.parametrize("name", ["mnist", "mnist:train"])
 def test_is_found_without_a_download(place, mirror, monkeypatch, folder, wrap, name):
     put(place / folder, *wrap)
@@ -84,9 +80,7 @@ def test_a_corrupt_file_in_the_cache_is_fetched_anew(place, mirror):
 @pytest.mark.parametrize("folder", ["shared/data/mnist", "cache/brinell/mnist"])
 def test_a_file_of_the_users_that_is_not_the_original_is_refused_and_kept(place, mirror, folder):
     put(place / folder, lambda content: content + b"!")
-    with pytest.raises(
-        InputError, match=r"t10k-images-idx3-ubyte is not the original file of MNIST.*Replace it"
-    ):
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte is not the original file of MNIST.*Replace it"):
         read("mnist")
     assert len(list((place / folder).iterdir())) == 4
     assert mirror.asked == []
@@ -107,9 +101,7 @@ def test_the_cache_is_in_the_home_folder_unless_told_otherwise(monkeypatch):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(
-    ("name", "n", "first"), [("mnist", 10_000, [7, 2, 1]), ("mnist:train", 60_000, [5, 0, 4])]
-)
+@pytest.mark.parametrize(("name", "n", "first"), [("mnist", 10_000, [7, 2, 1]), ("mnist:train", 60_000, [5, 0, 4])])
 def test_the_real_thing(name, n, first):
     source = read(name)
     assert len(source) == n

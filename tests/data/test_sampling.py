@@ -50,9 +50,7 @@ def test_every_row_is_chosen_equally_often():
     y = np.repeat([0, 1], [30, 10])
     source = Arrays(np.zeros((40, 1)), y, groups={"row": np.arange(40)})
     drawn = np.concatenate([stratified(source, 8, seed).groups["row"] for seed in range(500)])
-    assert np.bincount(drawn, minlength=40) == pytest.approx(
-        np.full(40, 100), abs=45
-    )  # 5 standard deviations
+    assert np.bincount(drawn, minlength=40) == pytest.approx(np.full(40, 100), abs=45)  # 5 standard deviations
 
 
 @pytest.mark.parametrize("n", [0, -1, N + 1])

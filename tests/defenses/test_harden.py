@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import brinell as br
 from brinell.case import Case
+from brinell.data import read
 from brinell.defenses import EpochResult, Recipe, TrainingLog
 from brinell.defenses.base import train_on
 from brinell.defenses.guard import Guard
@@ -240,7 +241,7 @@ def test_a_collapse_is_told_and_the_best_epoch_kept() -> None:
     [(20, 95, "Catastrophic overfitting"), (20, 35, "A collapse"), (65, 95, None), (90, 95, None)],
 )
 def test_a_collapse_is_called_by_its_name(pgd: int, fgsm: int, name: str | None) -> None:
-    guard = Guard(toys.toy(100), br.Linf(0.1), 0)
+    guard = Guard(read(tuple(toys.toy(100))), br.Linf(0.1), 0)
     before = EpochResult(epoch=1, loss=0.0, clean=Rate(99, 100), fgsm=Rate(85, 100), pgd=Rate(80, 100))
     now = EpochResult(epoch=2, loss=0.0, clean=Rate(99, 100), fgsm=Rate(fgsm, 100), pgd=Rate(pgd, 100))
     assert guard._collapse(before, now) == name
