@@ -53,7 +53,9 @@ def demo(
     seed: options.Seed = 0,
     quick: _Quick = False,
 ) -> None:
-    """Break a network, harden it twice, and see which of the two holds, and for whom.
+    """Break a network, harden it, and see what holds.
+
+    All with numbers that were measured as you watch, digit by digit.
 
     Trains the usual tutorial's network, breaks it with FGSM at eps 0.3, hardens it as the tutorial does, hardens one
     that works, and audits all three, digit by digit. Writes run folders and report.html.
