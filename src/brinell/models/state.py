@@ -56,7 +56,7 @@ def same_random_state(seed: int | None = None) -> Iterator[None]:
     """Give the global generators of torch, numpy and Python back as they were; seed them inside if asked."""
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+        gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
         with torch.random.fork_rng(devices=list(gpus)):
             if seed is not None:
                 seed = int(seed)  # numpy's integers overflow
