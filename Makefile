@@ -2,7 +2,7 @@
 # Needed beforehand: make, and Python 3.11 or newer that can make virtual environments.
 
 PYTHON ?= python3
-THREADS ?= 2
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -55,10 +55,10 @@ ready := $(if $(wildcard .venv/.stamp-dev),.venv/.stamp-dev,.venv/.stamp-demo)
 demo: $(ready) ## train, break, harden and audit a small network on real digits (3 minutes)
 	@.venv/bin/python .venv/bin/brinell demo $(ARGS)
 
-test: export OMP_NUM_THREADS := $(THREADS)
+test: export OMP_NUM_THREADS := 1
 test: lint ## everything that has to hold: lint, types, import rules, tests with branch coverage
 	@echo "== pytest: tests, snippets of README and docs, branch coverage"
-	@.venv/bin/python -m pytest --cov --cov-fail-under=90 $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --cov --cov-fail-under=90 $(ARGS)
 
 bench: .bench-venv/.stamp-bench ## cost and strength beside other toolkits, in an environment of its own
 	@.bench-venv/bin/python benchmarks/run.py $(ARGS)

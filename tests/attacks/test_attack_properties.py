@@ -100,7 +100,7 @@ def test_another_seed_and_another_id_start_elsewhere(attack: Attack, name: str) 
     assert not torch.equal(drawn[0], drawn[2])
     assert len({tuple(row.flatten().tolist()) for row in torch.cat(drawn)}) > 6  # copies of one input differ
     same = attack(model, x, y, threat, ids=torch.full((6,), 3))
-    assert torch.equal(same, same[:1].expand_as(same))
+    torch.testing.assert_close(same, same[:1].expand_as(same), atol=1e-4, rtol=0)  # rows may round differently
     assert torch.allclose(same[0], drawn[0][3], rtol=0, atol=1e-5)
 
 
