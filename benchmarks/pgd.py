@@ -51,15 +51,13 @@ def _promises(
     fastest = min(others, key=laps.middle)
     strongest = min(others, key=lambda name: mean(left[name]))
     chance = _chance(list(left.values()), len(others))
-    promises = []
+    ratio = laps.ratio(fastest, own[0])
+    text = f"{subject.name}: {own[0]}, at least {limit:g} x as fast as the fastest peer ({fastest})"
+    promises = [Promise(text, f"{ratio:.2f}", ratio >= limit)]
     for name in own:
-        ratio, gap = laps.ratio(fastest, name), mean(left[name]) - mean(left[strongest])
-        promises += [
-            Promise(f"{subject.name}: {name}, at least {limit:g} x as fast as the fastest peer ({fastest})",
-                    f"{ratio:.2f}", ratio >= limit),
-            Promise(f"{subject.name}: {name}, leaves no more than the strongest peer ({strongest}), up to chance",
-                    f"{gap:+.2%}, chance {chance:.2%}", gap <= chance),
-        ]  # fmt: skip
+        gap = mean(left[name]) - mean(left[strongest])
+        text = f"{subject.name}: {name}, leaves no more than the strongest peer ({strongest}), up to chance"
+        promises.append(Promise(text, f"{gap:+.2%}, chance {chance:.2%}", gap <= chance))
     return promises
 
 

@@ -91,8 +91,8 @@ def plan_for(data: str, quick: bool) -> Plan:
     from brinell.errors import InputError
 
     if data == "digits":
-        works: tuple[str, Recipe, int] = ("PGD training", PGDTraining(), 4 if quick else 30)
-        epochs = (2, 2) if quick else (6, 15)
+        works: tuple[str, Recipe, int] = ("PGD training", PGDTraining(), 4 if quick else 20)
+        epochs = (2, 2) if quick else (6, 12)
     elif data == "mnist":
         works, epochs = ("FastFGSM", FastFGSM(), 1 if quick else 10), (1, 1) if quick else (3, 5)
     else:
@@ -103,6 +103,12 @@ def plan_for(data: str, quick: bool) -> Plan:
 
 def walk(plan: Plan, folder: Path, seed: int, display: "Display") -> "dict[str, Audit]":
     """Train, attack and audit the three networks of the plan; an audit for each, by name."""
+    # Networks this small gain little from a second thread, and lose a lot where another program wants its core.
+    with _threads(1):
+        return _walk(plan, folder, seed, display)
+
+
+def _walk(plan: Plan, folder: Path, seed: int, display: "Display") -> "dict[str, Audit]":
     import brinell
     from brinell.data import read, stratified
 
@@ -195,6 +201,18 @@ def _say_tables(audits: "dict[str, Audit]") -> None:
 
 def _alone(count: Any) -> str:
     return f"{count.rate.value:.1%}" if count is not None else ""
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
