@@ -91,7 +91,7 @@ def plan_for(data: str, quick: bool) -> Plan:
     from brinell.errors import InputError
 
     if data == "digits":
-        works: tuple[str, Recipe, int] = ("PGD training", PGDTraining(), 4 if quick else 20)
+        works: tuple[str, Recipe, int] = ("PGD training", PGDTraining(), 4 if quick else 15)
         epochs = (2, 2) if quick else (6, 12)
     elif data == "mnist":
         works, epochs = ("FastFGSM", FastFGSM(), 1 if quick else 10), (1, 1) if quick else (3, 5)
