@@ -87,7 +87,7 @@ def _fraction(eps: str) -> str:
     """``0.0313725 (8/255)``: long decimals of images are meant as steps of 8-bit pixels."""
     steps = float(eps) * 255
     if len(eps) > len("0.1234") and round(steps) and abs(steps - round(steps)) < 1e-3:
-        return f"{eps} ({round(steps)}/255)"
+        return f"{float(eps):.6g} ({round(steps)}/255)"
     return eps
 
 
