@@ -5,7 +5,7 @@ from functools import partial
 from statistics import NormalDist, mean, variance
 
 from peers import BATCH, STEPS, Attack, Peer, peers
-from race import Laps, race
+from race import Contestants, Laps, race
 from settings import Settings, say
 from subjects import Subject, robust, standing, undefended
 from tables import Promise, Table
@@ -21,16 +21,21 @@ def run(settings: Settings) -> Table:
     for kind, subject in (("undefended", undefended(n, settings.quick)), ("robust", robust(n))):
         field = peers(subject.model)
         say(f"{subject.name}: {', '.join(peer.name for peer in field)}")
-        laps = race({p.name: partial(p.attack, subject.x, subject.y, 0) for p in field}, settings.rounds)
+        laps = race(settings, contestants, subject)
         left = {peer.name: _strength(subject, peer.attack, settings.seeds) for peer in field}
         rows += [_row(subject, peer, laps, left[peer.name], field[0].name) for peer in field]
         promises += _promises(subject, field, laps, left, LIMITS[kind])
     head = ("model", "toolkit", "min s", "median s", "x brinell", "accuracy left", "seeds")
     note = (
-        f"PGD-{STEPS}, step 0.01, Linf 0.3, float32, {n:,} test rows in batches of {BATCH}, {settings.rounds} rounds. "
+        f"PGD-{STEPS}, step 0.01, Linf 0.3, float32, {n:,} test rows in batches of {BATCH}, {laps.rounds} rounds. "
         f"{settings.describe()}"
     )
     return Table("PGD-40 beside other toolkits", head, rows, note, promises)
+
+
+def contestants(subject: Subject) -> Contestants:
+    """All toolkits, each with the whole job of attacking the rows."""
+    return {peer.name: partial(peer.attack, subject.x, subject.y, 0) for peer in peers(subject.model)}
 
 
 def _strength(subject: Subject, attack: Attack, seeds: int) -> list[float]:

@@ -1,12 +1,22 @@
-"""Contestants take turns; each is timed by the clock and compared within the round."""
+"""Contestants take turns; each is timed by the clock and compared within the round.
+
+Where its memory happens to lie makes a process some percent faster or slower at one thing than at another. So a race
+is run in several processes, one after the other, and the rounds of all of them count.
+"""
 
 import gc
+import multiprocessing
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
-from settings import say
+import torch
+
+from settings import Settings, say
+
+Contestants = Mapping[str, Callable[[], object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +24,11 @@ class Laps:
     """Seconds of each round, by contestant."""
 
     seconds: Mapping[str, list[float]]
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds there were."""
+        return len(next(iter(self.seconds.values())))
 
     def lowest(self, name: str) -> float:
         """The quickest lap: what the machine can do when nothing else wants it."""
@@ -28,12 +43,25 @@ class Laps:
         return median(a / b for a, b in zip(self.seconds[name], self.seconds[to], strict=True))
 
 
-def race(contestants: Mapping[str, Callable[[], object]], rounds: int) -> Laps:
+def race(settings: Settings, field: Callable[..., Contestants], *given: Any) -> Laps:
+    """Race the contestants that ``field(*given)`` makes, in each of several new processes.
+
+    field: a function at the top of its module, so that a new process finds it."""
+    seconds: dict[str, list[float]] = {}
+    for number in range(settings.processes):
+        say(f"process {number + 1} of {settings.processes}")
+        with multiprocessing.get_context("spawn").Pool(1) as process:
+            laps = process.apply(_race_here, (settings, field, given))
+        for name, times in laps.seconds.items():
+            seconds.setdefault(name, []).extend(times)
+    return Laps(seconds)
+
+
+def take_turns(contestants: Contestants, rounds: int) -> Laps:
     """One lap each that does not count, then ``rounds`` of laps; who begins changes from round to round."""
     names = list(contestants)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for lap in range(rounds + 1):
-        say(f"round {lap} of {rounds}" if lap else "warming up")
         for name in names[lap % len(names) :] + names[: lap % len(names)]:
             gc.collect()
             began = time.perf_counter()
@@ -41,3 +69,8 @@ def race(contestants: Mapping[str, Callable[[], object]], rounds: int) -> Laps:
             if lap:
                 seconds[name].append(time.perf_counter() - began)
     return Laps(seconds)
+
+
+def _race_here(settings: Settings, field: Callable[..., Contestants], given: tuple[Any, ...]) -> Laps:
+    torch.set_num_threads(settings.threads)
+    return take_turns(field(*given), settings.rounds)

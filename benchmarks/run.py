@@ -29,7 +29,8 @@ def read_arguments() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--only", choices=BENCHMARKS, action="append", help="this benchmark alone; may be repeated")
     parser.add_argument("--quick", action="store_true", help="a smoke run: few rows and rounds, meaningless times")
-    parser.add_argument("--rounds", type=int, default=7, help="laps of each contestant (7)")
+    parser.add_argument("--rounds", type=int, default=3, help="laps of each contestant in each process (3)")
+    parser.add_argument("--processes", type=int, default=3, help="processes in which a race is run (3)")
     parser.add_argument("--threads", type=int, default=2, help="threads of PyTorch (2)")
     parser.add_argument("--seeds", type=int, default=3, help="seeds over which strength is averaged (3)")
     parser.add_argument("--markdown", action="store_true", help="also write the tables into docs/benchmarks.md")
@@ -37,7 +38,7 @@ def read_arguments() -> argparse.Namespace:
     if arguments.quick:
         if arguments.markdown:
             parser.error("--quick measures nothing that belongs into the docs; leave out --quick or --markdown")
-        arguments.rounds, arguments.seeds = 2, 2
+        arguments.rounds, arguments.processes, arguments.seeds = 1, 1, 2
     return arguments
 
 
@@ -56,7 +57,7 @@ def main() -> None:
     from tables import show, write
 
     torch.set_num_threads(arguments.threads)
-    settings = Settings(arguments.quick, arguments.rounds, arguments.threads, arguments.seeds)
+    settings = Settings(arguments.quick, arguments.rounds, arguments.processes, arguments.threads, arguments.seeds)
     for name in arguments.only or [name for name in BENCHMARKS if name not in LONG]:
         table = import_module(name).run(settings)
         show(table)

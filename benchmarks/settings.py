@@ -11,10 +11,11 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``quick``: a smoke run. ``rounds``: laps of each contestant. ``threads``: PyTorch's. ``seeds``: for strength."""
+    """``quick``: a smoke run. ``rounds``: laps of each contestant in each of ``processes``. ``seeds``: for strength."""
 
     quick: bool
     rounds: int
+    processes: int
     threads: int
     seeds: int
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from race import race
+from race import take_turns
 from settings import Settings
 from tables import Promise, Table
 
@@ -23,11 +23,11 @@ def run(settings: Settings) -> Table:
         "brinell --help": (str(script), "--help"),
         "import brinell; brinell.PGD": (sys.executable, "-c", "import brinell; brinell.PGD"),
     }
-    laps = race({name: partial(_call, words) for name, words in commands.items()}, 3 if settings.quick else 10)
+    laps = take_turns({name: partial(_call, words) for name, words in commands.items()}, 3 if settings.quick else 10)
     rows = [(name, f"{laps.lowest(name):.3f}", f"{laps.middle(name):.3f}") for name in commands]
     middle = laps.middle("brinell --help")
     promise = Promise("brinell --help, median under 0.3 s", f"{middle:.3f} s", middle < LIMIT)
-    note = f"{len(laps.seconds['import brinell'])} runs after one that does not count. {settings.describe()}"
+    note = f"{laps.rounds} runs after one that does not count. {settings.describe()}"
     return Table("How soon it starts", ("command", "min s", "median s"), rows, note, [promise])
 
 

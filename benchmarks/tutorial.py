@@ -9,7 +9,7 @@ from statistics import median
 
 import torch
 
-from race import race
+from race import Contestants, race
 from settings import Settings, say
 from steps import BATCH, NETWORKS, WAYS, classifier
 from tables import Promise, Table
@@ -25,8 +25,7 @@ def run(settings: Settings) -> Table:
     for network in NETWORKS:
         say(network)
         batches = 2 if settings.quick else BATCHES[network]
-        x, y = torch.rand(batches * BATCH, 1, 28, 28), torch.arange(batches * BATCH) % 10
-        laps = race({name: partial(way, classifier(network), x, y) for name, way in WAYS.items()}, settings.rounds)
+        laps = race(settings, ways, network, batches)
         peaks = {name: _peak(name, network, 1 if settings.quick else 5) for name in WAYS}
         ms = {name: f"{1000 * laps.lowest(name) / batches:.1f}" for name in WAYS}
         middle = {name: f"{1000 * laps.middle(name) / batches:.1f}" for name in WAYS}
@@ -42,10 +41,16 @@ def run(settings: Settings) -> Table:
         ]  # fmt: skip
     head = ("network", "way", "min ms", "median ms", "x usual", "peak MB", "x standard")
     note = (
-        f"Milliseconds for a batch of {BATCH}, Adam included, {settings.rounds} rounds. Peak: by how much a process of "
+        f"Milliseconds for a batch of {BATCH}, Adam included, {laps.rounds} rounds. Peak: by how much a process of "
         f"its own grows from before its first step, all of PyTorch's workspace included. {settings.describe()}"
     )
     return Table("The Tutorial recipe beside the usual loop", head, rows, note, promises)
+
+
+def ways(network: str, batches: int) -> Contestants:
+    """All ways to train, each on the same rows with a network of its own."""
+    x, y = torch.rand(batches * BATCH, 1, 28, 28), torch.arange(batches * BATCH) % 10
+    return {name: partial(way, classifier(network), x, y) for name, way in WAYS.items()}
 
 
 def _peak(way: str, network: str, times: int) -> float:
