@@ -8,6 +8,7 @@ import gc
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -50,8 +51,8 @@ def race(settings: Settings, field: Callable[..., Contestants], *given: Any) -> 
     seconds: dict[str, list[float]] = {}
     for number in range(settings.processes):
         say(f"process {number + 1} of {settings.processes}")
-        with multiprocessing.get_context("spawn").Pool(1) as process:
-            laps = process.apply(_race_here, (settings, field, given))
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            laps = process.submit(_race_here, settings, field, given).result()
         for name, times in laps.seconds.items():
             seconds.setdefault(name, []).extend(times)
     return Laps(seconds)

@@ -16,7 +16,7 @@ from brinell.rows import per_row, unit_rows
 from brinell.threats.base import Place
 
 Rule: TypeAlias = Callable[[Tensor | None, Tensor], tuple[Tensor | None, Tensor]]
-_FULL = 0.8  # a pool is packed anew when less than this share of it still stands
+_FULL = 0.98  # a pool is packed anew when less than this share of it stands: packing costs 1/20 of a step
 _PATIENCE = 4  # steps between two looks at a GPU pool: each look waits for the device
 
 

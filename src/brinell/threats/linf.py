@@ -25,7 +25,7 @@ class Linf(Ball):
 
     def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:  # noqa: ARG002
         """``size`` along the sign of every value, (N, ...)."""
-        return grad.sign() * size
+        return grad.sign().mul_(size)
 
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
         """Uniform in the cube about each row, clipped to the bounds."""
