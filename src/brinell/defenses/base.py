@@ -12,6 +12,7 @@ from torch import Tensor
 from brinell.case import Case
 from brinell.errors import InputError
 from brinell.models.classifier import Classifier
+from brinell.models.state import same_modes
 
 
 class Recipe(ABC):
@@ -60,10 +61,6 @@ def check_steps(**numbers: float) -> None:
 @contextmanager
 def attacking(model: Classifier) -> Iterator[None]:
     """Eval mode while the attack looks for its examples; each module's own mode afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
+    with same_modes(model):
+        model.eval()
         yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

@@ -24,15 +24,24 @@ def evaluating(model: nn.Module, seed: int | None = None) -> Iterator[None]:
 
 @contextmanager
 def _same_modules(model: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in model.modules()]
     frozen = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    try:
+        with same_modes(model):
+            yield
+    finally:
+        for parameter, wanted in frozen:
+            parameter.requires_grad_(wanted)
+
+
+@contextmanager
+def same_modes(model: nn.Module) -> Iterator[None]:
+    """Give every module its own mode back, train or eval."""
+    modes = [(module, module.training) for module in model.modules()]
     try:
         yield
     finally:
         for module, mode in modes:
             module.training = mode
-        for parameter, wanted in frozen:
-            parameter.requires_grad_(wanted)
 
 
 @contextmanager
