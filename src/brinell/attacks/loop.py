@@ -96,7 +96,7 @@ def ascend(case: Case, plan: Plan) -> Tensor:
 
 @dataclass(slots=True)
 class _Squad:
-    """Rows that walk together: state is per row, so that any of them can leave."""
+    """Rows that walk together: state is per row, so that any of them can leave. ``spent``: gradients of each."""
 
     rows: Tensor
     case: Case
@@ -104,6 +104,7 @@ class _Squad:
     best: Tensor
     height: Tensor
     reached: Tensor
+    spent: Tensor
     memory: Tensor | None = None
 
     def keep_better(self, seen: Look) -> None:
@@ -117,7 +118,7 @@ class _Squad:
         memory = None if self.memory is None else self.memory[rows]
         return _Squad(
             self.rows[rows], self.case.take(rows), self.x_adv[rows], self.best[rows],
-            self.height[rows], self.reached[rows], memory,
+            self.height[rows], self.reached[rows], self.spent[rows], memory,
         )  # fmt: skip
 
 
@@ -153,13 +154,16 @@ def climb_again(case: Case, plan: Plan, restarts: int) -> Found:
 def _muster(case: Case, plan: Plan) -> _Squad:
     x_adv = plan.start(case)
     height = torch.full((len(case),), -torch.inf, dtype=case.x.dtype, device=case.x.device)
-    return _Squad(torch.arange(len(case), device=case.x.device), case, x_adv, x_adv, height, height > 0)
+    rows = torch.arange(len(case), device=case.x.device)
+    return _Squad(rows, case, x_adv, x_adv, height, height > 0, torch.zeros_like(rows))
 
 
 def _advance(squad: _Squad, plan: Plan, share: float | None, found: Found) -> None:
     seen = (glance if share is None else look)(squad.case, squad.x_adv, plan.objective)
-    spent = found.forwards if share is None else found.gradients
-    spent[squad.rows] += (~squad.reached).long()
+    if share is None:
+        found.forwards[squad.rows] += ~squad.reached
+    else:
+        squad.spent = squad.spent + ~squad.reached
     squad.keep_better(seen)
     if share is not None:
         squad.memory, direction = plan.rule(squad.memory, seen.grad)
@@ -173,9 +177,11 @@ def _discharge(squads: list[_Squad], found: Found, case: Case, all_of_them: bool
     if not all_of_them and standing > _FULL * total:
         return squads
     for squad in squads:
-        found.x_adv[squad.rows] = squad.best
-        found.height[squad.rows] = squad.height
-        found.nominated[squad.rows] = squad.reached
+        done = squad if all_of_them else squad.take(squad.reached)
+        found.x_adv[done.rows] = done.best
+        found.height[done.rows] = done.height
+        found.nominated[done.rows] = done.reached
+        found.gradients[done.rows] += done.spent
     if all_of_them or not standing:
         return []
     return _split(_join([squad.take(~squad.reached) for squad in squads], case), case.batch)
@@ -190,7 +196,7 @@ def _join(squads: list[_Squad], case: Case) -> _Squad:
         rows, case.take(rows),
         torch.cat([squad.x_adv for squad in squads]), torch.cat([squad.best for squad in squads]),
         torch.cat([squad.height for squad in squads]), torch.cat([squad.reached for squad in squads]),
-        torch.cat(memories) if memories else None,
+        torch.cat([squad.spent for squad in squads]), torch.cat(memories) if memories else None,
     )  # fmt: skip
 
 
