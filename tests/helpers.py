@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from brinell.attacks import BIM, FGSM, PGD, Attack, MomentumPGD
+from brinell.attacks import APGD, BIM, FGSM, PGD, Attack, MomentumPGD
 from brinell.bounds import Bounds
 from brinell.draws import Draws
 from brinell.models import Classifier
@@ -49,8 +49,11 @@ ATTACKS: dict[str, Attack] = {
     "PGD from the center": PGD(steps=4, start="center", rel_step=0.4),
     "PGD from a pattern": PGD(steps=3, start="structured"),
     "MomentumPGD": MomentumPGD(steps=4, decay=0.9),
+    "APGD": APGD(steps=6),
+    "APGD, averaged": APGD(steps=3, samples=2, start="center", objective="margin"),
+    "APGD against targets": APGD(steps=4, objective="dlr", targets=2),
 }
-DRAWING = [name for name, attack in ATTACKS.items() if isinstance(attack, PGD) and attack.start != "center"]
+DRAWING = [name for name, attack in ATTACKS.items() if isinstance(attack, PGD | APGD) and attack.start != "center"]
 
 
 def threats(space: Space, share: float = 0.15) -> dict[str, Ball]:

@@ -7,12 +7,21 @@ import torch
 from torch import Tensor
 
 from brinell.case import Case, check_parts, make_case
+from brinell.errors import InputError
 from brinell.goals import Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating
+from brinell.objectives import shortfall
 from brinell.threats.base import Threat
 
 POOL = 4  # batches whose survivors share a pool
+
+
+def check_counts(**counts: int) -> None:
+    """Raise InputError where a parameter that counts something is no whole number, at least 1."""
+    for name, count in counts.items():
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"{name} is {count!r}; it must be a whole number, at least 1.")
 
 
 class Found(NamedTuple):
@@ -55,6 +64,11 @@ class Attack(ABC):
     def budget(self) -> int:
         """The most gradients that a row can cost."""
         return 1
+
+    def note(self, classes: int) -> str | None:
+        """What is different on a model with so many classes, in words; or None."""
+        objective = getattr(self, "objective", None)
+        return None if objective is None else shortfall(objective, classes)
 
     def __call__(
         self, model: Classifier, x: Any, y: Any, threat: Threat, *, goal: Goal | None = None, seed: int = 0,
