@@ -1,12 +1,14 @@
 """What every attack is: a frozen value that holds parameters, and makes candidates when called."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from brinell.case import Case, check_parts, make_case
+from brinell.errors import InputError
 from brinell.goals import Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating
@@ -40,6 +42,24 @@ class Found(NamedTuple):
         self.nominated[chosen] = other.nominated[better]
         self.gradients[rows] += other.gradients
         self.forwards[rows] += other.forwards
+
+
+def check_counts(**counts: object) -> None:
+    """Raise InputError unless all are whole numbers, at least 1."""
+    for name, count in counts.items():
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"{name} is {count!r}; it must be a whole number, at least 1.")
+
+
+def restarted(case: Case, restarts: int, search: Callable[[Case], Found]) -> Found:
+    """Search several times; each further time with other draws, and only for the rows that still stand."""
+    found = search(case)
+    for restart in range(1, restarts):
+        rows = (~found.nominated).nonzero().flatten()
+        if not len(rows):
+            break
+        found.improve(rows, search(case.take(rows).at(restart=restart)))
+    return found
 
 
 class Attack(ABC):
