@@ -24,6 +24,10 @@ class Goal(Protocol):
         """Whether each row is where the attacker wants it, (N,) bool. A tie of the top logits is not."""
         ...
 
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple["Goal", ...]:
+        """Single labels that lead to the goal, the likeliest first, at most ``count`` of them."""
+        ...
+
     def take(self, rows: Tensor | slice) -> "Goal":
         """The same goal for the chosen rows."""
         ...
@@ -49,6 +53,12 @@ class Away:
     def reached(self, logits: Tensor, y: Tensor) -> Tensor:
         """Whether some other logit is above that of the true label, (N,) bool."""
         return margin(logits, y) > 0
+
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple["Toward", ...]:
+        """Toward each of the ``count`` wrong labels of the largest logits, or toward all."""
+        wrong = logits.scatter(1, y[:, None], float("-inf"))
+        labels = wrong.topk(min(count, logits.shape[1] - 1), dim=1).indices
+        return tuple(Toward(column) for column in labels.unbind(1))
 
     def take(self, rows: Tensor | slice) -> "Away":  # noqa: ARG002 - the same for all rows
         """Itself."""
@@ -111,6 +121,10 @@ class Toward:
         """Whether the wanted label has the top logit and is not the true one, (N,) bool."""
         wanted: Tensor = self.labels
         return (margin(logits, wanted) < 0) & (wanted != y)
+
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple["Toward", ...]:  # noqa: ARG002 - there is but one
+        """Itself."""
+        return (self,)
 
     def take(self, rows: Tensor | slice) -> "Toward":
         """The goal of the chosen rows."""

@@ -1,6 +1,7 @@
 """What every attack is: a frozen value that holds parameters, and makes candidates when called."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from brinell.threats.base import Threat
 POOL = 4  # batches whose survivors share a pool
 
 
-def check_counts(**counts: int) -> None:
+def check_counts(**counts: object) -> None:
     """Raise InputError where a parameter that counts something is no whole number, at least 1."""
     for name, count in counts.items():
         if not isinstance(count, int) or count < 1:
@@ -49,6 +50,17 @@ class Found(NamedTuple):
         self.nominated[chosen] = other.nominated[better]
         self.gradients[rows] += other.gradients
         self.forwards[rows] += other.forwards
+
+
+def restarted(case: Case, restarts: int, search: Callable[[Case], Found]) -> Found:
+    """Search several times; each further time with other draws, and only for the rows that still stand."""
+    found = search(case)
+    for restart in range(1, restarts):
+        rows = (~found.nominated).nonzero().flatten()
+        if not len(rows):
+            break
+        found.improve(rows, search(case.take(rows).at(restart=restart)))
+    return found
 
 
 class Attack(ABC):
