@@ -34,15 +34,21 @@ class Case:
     bounds: Bounds
     batch: int
     tick: Callable[[int], None] = still  # called with the number of steps that the rows have just taken
+    known: Tensor | None = None  # (N, ...) in the set: the best point that earlier attacks found for each row
 
     def __len__(self) -> int:
         return len(self.x)
 
     def take(self, rows: Tensor | slice) -> "Case":
         """The same case for the chosen rows, in the order given."""
+        known = None if self.known is None else self.known[rows]
         return replace(
-            self, x=self.x[rows], y=self.y[rows], goal=self.goal.take(rows), draws=self.draws.take(rows)
+            self, x=self.x[rows], y=self.y[rows], goal=self.goal.take(rows), draws=self.draws.take(rows), known=known
         )  # fmt: skip
+
+    def after(self, known: Tensor) -> "Case":
+        """The same case for an attack that goes on from points (N, ...) in the set."""
+        return replace(self, known=known)
 
     def at(self, *, stage: int | None = None, restart: int | None = None) -> "Case":
         """The same case with the draws of another stage or restart."""

@@ -18,6 +18,7 @@ class Verdict(NamedTuple):
     valid: Tensor  # bool: in the threat set, in bounds, finite
     prediction: Tensor  # int64
     distance: Tensor  # in the unit of the threat set's eps
+    height: Tensor  # the margin that the attacker climbs: above 0 where the goal is reached, NaN where logits are
 
 
 def logits_of(model: Classifier, x: Tensor, batch: int) -> Tensor:
@@ -44,7 +45,8 @@ def judge(case: Case, x_adv: Tensor) -> Verdict:
     valid = finite & case.bounds.contain(x_adv) & case.threat.contains(x_adv, case.x)
     logits = logits_of(case.model, x_adv, case.batch)
     success = case.goal.reached(logits, case.y) & valid & logits.isfinite().all(1)
-    return Verdict(success, valid, predictions(logits, case.y), case.threat.distance(x_adv, case.x))
+    height = case.goal.gain(margin, logits, case.y)
+    return Verdict(success, valid, predictions(logits, case.y), case.threat.distance(x_adv, case.x), height)
 
 
 def predictions(logits: Tensor, y: Tensor) -> Tensor:

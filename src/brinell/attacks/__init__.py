@@ -4,6 +4,7 @@ from brinell.attacks.apgd import APGD
 from brinell.attacks.base import Attack, Found
 from brinell.attacks.fab import FAB
 from brinell.attacks.fgsm import FGSM
+from brinell.attacks.hopping import BasinHopping
 from brinell.attacks.pgd import BIM, PGD, MomentumPGD
 from brinell.attacks.square import Square
 
@@ -15,6 +16,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "APGD": APGD,
     "FAB": FAB,
     "Square": Square,
+    "BasinHopping": BasinHopping,
 }
 
-__all__ = ["FGSM", "BIM", "PGD", "MomentumPGD", "APGD", "FAB", "Square", "ATTACKS", "Attack", "Found"]
+__all__ = ["FGSM", "BIM", "PGD", "MomentumPGD", "APGD", "FAB", "Square", "BasinHopping", "ATTACKS", "Attack", "Found"]

@@ -73,6 +73,11 @@ class Attack(ABC):
     source: ClassVar[str]
 
     @property
+    def carries(self) -> bool:
+        """Whether it goes on from the best point that earlier attacks of a cascade found."""
+        return False
+
+    @property
     def budget(self) -> int:
         """The most gradients that a row can cost."""
         return 1

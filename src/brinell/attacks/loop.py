@@ -1,5 +1,6 @@
 """The one loop of all iterated gradient attacks: where to start, what to climb, how to step, when to stop."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
@@ -90,6 +91,11 @@ class Momentum:
         if memory:
             total = self.decay * memory[0] + total
         return (total,), move(at.case, at.x_adv, total, at.share)
+
+
+def annealed(first: float, last: float, steps: int) -> tuple[float, ...]:
+    """Step lengths that fall from ``first`` towards ``last`` along half a cosine."""
+    return tuple(last + (first - last) * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps))
 
 
 class Plan(NamedTuple):

@@ -1,9 +1,9 @@
-"""Projected gradient ascent with steps of one size: BIM, PGD, and MI-FGSM with its momentum."""
+"""Projected gradient ascent with steps that are planned beforehand: BIM, PGD, and MI-FGSM with its momentum."""
 
 from dataclasses import dataclass
 
 from brinell.attacks.base import Attack, Found, check_counts
-from brinell.attacks.loop import Momentum, Plan, climb, climb_again
+from brinell.attacks.loop import Momentum, Plan, annealed, climb, climb_again, plain
 from brinell.attacks.starts import Start, center
 from brinell.attacks.starts import resolve as resolve_start
 from brinell.case import Case
@@ -52,22 +52,36 @@ class PGD(Attack):
 
     rel_step: length of a step as a share of eps, ``2.5 / steps`` by default (the paper's choice); a step of 0.01 at
         eps 0.3 is ``rel_step=0.01 / 0.3``.
+    last_step: if given, steps fall from ``rel_step`` to this share of eps along a cosine.
+    decay: share of the sum of earlier directions that each step keeps, as in MomentumPGD; 0 (default) is no momentum.
     objective: "cross_entropy" (default), "margin", "dlr", "probability_margin", or a callable of logits and labels.
-    start: "uniform" (default), "center", "structured" (stripes, blocks and corners), or a callable.
+    start: "uniform" (default), "center", "structured" (stripes, blocks and corners), "carried" (the best point that
+        earlier attacks of a cascade found), or a callable.
     A row leaves once it is broken; else its best point counts (the paper takes the last).
     Source: Madry et al. 2018, arXiv:1706.06083."""
 
     source = "arXiv:1706.06083"
     steps: int = 40
     rel_step: float | None = None
+    last_step: float | None = None
+    decay: float = 0.0
     restarts: int = 1
     objective: str | Objective = "cross_entropy"
     start: str | Start = "uniform"
 
     def __post_init__(self) -> None:
         _check(self.steps, self.rel_step, self.restarts)
+        if self.last_step is not None and not 0 <= self.last_step < float("inf"):
+            raise InputError(f"last_step is {self.last_step}; it is a share of eps, at least 0, such as 0.05.")
+        if not 0 <= self.decay < float("inf"):
+            raise InputError(f"decay is {self.decay}; it is the share of earlier directions that stays, such as 0.75.")
         resolve_objective(self.objective)
         resolve_start(self.start)
+
+    @property
+    def carries(self) -> bool:
+        """Whether it goes on from the best point that earlier attacks of a cascade found."""
+        return self.start == "carried"
 
     @property
     def budget(self) -> int:
@@ -76,8 +90,10 @@ class PGD(Attack):
 
     def search(self, case: Case) -> Found:
         """At most ``restarts`` times ``steps`` gradients and one forward pass a row."""
-        sizes = (self.rel_step or 2.5 / self.steps,) * self.steps
-        plan = Plan(resolve_start(self.start), resolve_objective(self.objective), sizes)
+        first = self.rel_step or 2.5 / self.steps
+        sizes = (first,) * self.steps if self.last_step is None else annealed(first, self.last_step, self.steps)
+        rule = Momentum(self.decay) if self.decay else plain
+        plan = Plan(resolve_start(self.start), resolve_objective(self.objective), sizes, rule)
         return climb_again(case, plan, self.restarts)
 
 

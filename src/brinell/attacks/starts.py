@@ -20,6 +20,11 @@ def center(case: Case) -> Tensor:
     return case.x
 
 
+def carried(case: Case) -> Tensor:
+    """The best point that earlier attacks of the cascade found; the input itself where there were none."""
+    return case.x if case.known is None else case.known
+
+
 def uniform(case: Case) -> Tensor:
     """A random point of the set."""
     return case.threat.sample(case.x, case.bounds, case.draws)
@@ -65,7 +70,9 @@ def _repeat(signs: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return signs
 
 
-STARTS: dict[str, Start] = {"center": center, "uniform": uniform, "structured": structured}
+STARTS: dict[str, Start] = {
+    "center": center, "uniform": uniform, "structured": structured, "carried": carried
+}  # fmt: skip
 
 
 def resolve(start: str | Start) -> Start:

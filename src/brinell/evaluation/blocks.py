@@ -11,6 +11,7 @@ from brinell.attacks.base import Found
 from brinell.case import Case, check_logits
 from brinell.goals import Away
 from brinell.judge import judge, logits_of, predictions
+from brinell.objectives import margin
 
 NOT_BROKEN, WRONG_CLEAN = -2, -1  # in ``broken_by``; else the position of the attack
 
@@ -28,6 +29,7 @@ class Block:
     adversarial_prediction: Tensor
     distance: Tensor
     unstable: Tensor
+    height: Tensor  # how near the best attempt so far is to the goal: its margin, below 0 until the goal is reached
 
     @property
     def standing(self) -> Tensor:
@@ -46,37 +48,39 @@ def clean_block(case: Case, stages: int) -> Block:
         x_adv=case.x.clone(), clean_prediction=prediction, broken_by=torch.where(wrong, WRONG_CLEAN, NOT_BROKEN),
         gradients=costs, forwards=costs.clone(), alone=costs.bool(), adversarial_prediction=prediction.clone(),
         distance=torch.zeros_like(case.x[:, 0].reshape(len(case), -1)[:, 0]), unstable=wrong & False,
+        height=case.goal.gain(margin, logits, case.y),
     )  # fmt: skip
 
 
 def run_stage(case: Case, block: Block, stage: int, attack: Attack, alone: bool) -> None:
-    """Let one attack loose on the rows that stand (or, ``alone``, on all that were right), and judge its nominees.
+    """Let one attack loose on the rows that stand, and judge what it brings; ``alone``: also on all that were right.
 
-    A row's outcome in the cascade is the same either way: draws depend on row and stage only."""
+    Each row's best attempt so far is known to the attack. A row's outcome in the cascade is the same with ``alone`` or
+    without: draws depend on row and stage only, and an attack that goes on from earlier ones is run twice."""
+    apart = alone and attack.carries
     right = block.broken_by != WRONG_CLEAN
-    rows = (right if alone else block.standing).nonzero().flatten()
-    if not len(rows):
-        return
-    found = attack.run(case.take(rows).at(stage=stage))
-    broken, refused = _confirm(case.take(rows), found)
+    rows = (right if alone and not apart else block.standing).nonzero().flatten()
+    if len(rows):
+        _take_over(case, block, stage, rows, attack.run(case.take(rows).at(stage=stage).after(block.x_adv[rows])))
+    if apart:
+        rows = right.nonzero().flatten()
+        part = case.take(rows)
+        block.alone[rows, stage] = judge(part, attack.run(part.at(stage=stage)).x_adv).success
+
+
+def _take_over(case: Case, block: Block, stage: int, rows: Tensor, found: Found) -> None:
+    """Write down what was found for ``rows``: who the judge says is broken, and the best attempt of each other row.
+
+    A point that is not finite, not in bounds or not in the threat set is no attempt; its row goes on standing."""
+    verdict = judge(case.take(rows), found.x_adv)
     block.gradients[rows, stage] = found.gradients
     block.forwards[rows, stage] = found.forwards
-    block.alone[rows, stage] = broken
+    block.alone[rows, stage] = verdict.success
     standing = block.standing[rows]
-    better = standing & ~refused
+    better = standing & verdict.valid & (verdict.success | (verdict.height > block.height[rows]))
     block.x_adv[rows[better]] = found.x_adv[better]
-    block.broken_by[rows[standing & broken]] = stage
-
-
-def _confirm(case: Case, found: Found) -> tuple[Tensor, Tensor]:
-    """The judge's word on the rows that the search nominated, (N,) bool each: broken, and refused because the point
-    is not finite, not in bounds or not in the threat set. Who is not broken goes on standing."""
-    nominees = found.nominated.nonzero().flatten()
-    broken, refused = torch.zeros_like(found.nominated), torch.zeros_like(found.nominated)
-    if len(nominees):
-        verdict = judge(case.take(nominees), found.x_adv[nominees])
-        broken[nominees], refused[nominees] = verdict.success, ~verdict.valid
-    return broken, refused
+    block.height[rows[better]] = verdict.height[better]
+    block.broken_by[rows[standing & verdict.success]] = stage
 
 
 def confirm_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:
