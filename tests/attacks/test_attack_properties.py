@@ -271,8 +271,8 @@ def test_the_height_that_is_reported_is_that_of_the_candidate(attack: Attack, na
     case = make_case(model, x, y, threats(WAVE, 0.06)[name], goal=None, seed=0)
     found = attack.run(case)
     objective = brinell.objectives.resolve(getattr(attack, "objective", "margin"))
-    ways = case.goal.ways(model(x), y, attack.targets) if getattr(attack, "targets", 0) else [case.goal]
-    heights = torch.stack([way.gain(objective, model(found.x_adv), y) for way in ways])
+    aims = case.goal.aims(model(x), y, attack.targets) if getattr(attack, "targets", 0) else [case.goal]
+    heights = torch.stack([aim.gain(objective, model(found.x_adv), y) for aim in aims])
     looked = found.height > -torch.inf
     assert ((found.height - heights)[:, looked].abs().amin(0) < 1e-9).all()
     reached = case.goal.reached(model(found.x_adv), y)
