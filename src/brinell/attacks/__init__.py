@@ -2,8 +2,10 @@
 
 from brinell.attacks.apgd import APGD
 from brinell.attacks.base import Attack, Found
+from brinell.attacks.fab import FAB
 from brinell.attacks.fgsm import FGSM
 from brinell.attacks.pgd import BIM, PGD, MomentumPGD
+from brinell.attacks.square import Square
 
 ATTACKS: dict[str, type[Attack]] = {
     "FGSM": FGSM,
@@ -11,6 +13,8 @@ ATTACKS: dict[str, type[Attack]] = {
     "PGD": PGD,
     "MomentumPGD": MomentumPGD,
     "APGD": APGD,
+    "Square": Square,
+    "FAB": FAB,
 }
 
-__all__ = ["FGSM", "BIM", "PGD", "MomentumPGD", "APGD", "ATTACKS", "Attack", "Found"]
+__all__ = ["FGSM", "BIM", "PGD", "MomentumPGD", "APGD", "Square", "FAB", "ATTACKS", "Attack", "Found"]

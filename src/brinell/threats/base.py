@@ -67,6 +67,31 @@ class Threat(Protocol):
         ...
 
 
+class Patched(Threat, Protocol):
+    """A set that can be searched without slopes, patch by patch."""
+
+    def pattern(self, x: Tensor, bounds: Bounds, draws: Draws) -> Tensor:
+        """Where such a search starts: a random pattern at the far end of the set, within the bounds."""
+        ...
+
+    def patch(self, at: Place, share: float, luck: Tensor) -> Tensor:
+        """The point of a place with one random window, ``share`` of the input, changed; inside set and bounds.
+
+        luck: what is random about it, see ``threats.windows.draw_luck``."""
+        ...
+
+
+class Planar(Threat, Protocol):
+    """A set that knows the shortest way onto a plane."""
+
+    def onto_plane(self, x: Tensor, slope: Tensor, rise: Tensor, bounds: Bounds) -> Tensor:
+        """The move from ``x`` of least distance, within the bounds, along which a linear function rises by ``rise``.
+
+        x, slope: (N, ...); rise: (N,), a fall where it is negative. Where the bounds allow no such rise, the move goes
+        as far as it can."""
+        ...
+
+
 def read_eps(eps: float | str) -> float:
     """A positive number from ``0.3`` or ``"8/255"``. Raises InputError."""
     try:

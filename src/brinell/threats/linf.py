@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from brinell.bounds import Bounds
 from brinell.draws import Draws
-from brinell.rows import row_norm, spread
+from brinell.rows import flat, row_norm, spread
 from brinell.threats.base import Ball, Place
+from brinell.threats.planes import shortest
+from brinell.threats.windows import grid, sides, signs, within
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -35,3 +38,20 @@ class Linf(Ball):
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """The largest change of a value, (N,)."""
         return row_norm(x_adv - x, float("inf"))
+
+    def pattern(self, x: Tensor, bounds: Bounds, draws: Draws) -> Tensor:
+        """Stripes of plus and minus ``eps`` along the axis before the last, a sign for each, cut off at the bounds."""
+        room = grid(x)
+        stripes = (draws.bits((*room.shape[1:-2], 1, room.shape[-1])) & 1).to(x.dtype) * 2 - 1
+        return bounds.clip(room + self.eps * stripes).reshape(x.shape)
+
+    def patch(self, at: Place, share: float, luck: Tensor) -> Tensor:
+        """Send the values of one window, ``share`` of a plane, to the far end of the set, a sign for each plane."""
+        x = grid(at.x)
+        far = at.bounds.clip(x + self.eps * signs(x, luck))
+        inside = within(x, sides(x, share), luck)
+        return torch.where(inside, far, grid(at.x_adv)).reshape(at.x.shape)
+
+    def onto_plane(self, x: Tensor, slope: Tensor, rise: Tensor, bounds: Bounds) -> Tensor:
+        """The move from ``x`` (N, ...) of least size by which a linear function rises by ``rise`` (N,); exact."""
+        return shortest(x, slope, rise, bounds, torch.ones_like(flat(slope)))  # all values go alike
