@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from brinell.attacks import BIM, FAB, FGSM, PGD, Attack, MomentumPGD, Square
+from brinell.attacks import APGD, BIM, FAB, FGSM, PGD, Attack, MomentumPGD, Square
 from brinell.bounds import Bounds
 from brinell.draws import Draws
 from brinell.models import Classifier
@@ -51,6 +51,9 @@ ATTACKS: dict[str, Attack] = {
     "PGD from the center": PGD(steps=4, start="center", rel_step=0.4),
     "PGD from a pattern": PGD(steps=3, start="structured"),
     "MomentumPGD": MomentumPGD(steps=4, decay=0.9),
+    "APGD": APGD(steps=6),
+    "APGD, averaged": APGD(steps=3, samples=2, start="center", objective="margin"),
+    "APGD against targets": APGD(steps=4, objective="dlr", targets=2),
     "Square": Square(queries=40),
     "Square on cross-entropy, twice": Square(queries=20, restarts=2, objective="cross_entropy"),
     "FAB": FAB(steps=5, targets=2),
@@ -58,7 +61,7 @@ ATTACKS: dict[str, Attack] = {
 }
 DRAWING = [
     name for name, attack in ATTACKS.items()
-    if isinstance(attack, Square) or (isinstance(attack, PGD) and attack.start != "center")
+    if isinstance(attack, Square) or (isinstance(attack, PGD | APGD) and attack.start != "center")
 ]  # fmt: skip
 
 

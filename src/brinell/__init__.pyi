@@ -2,6 +2,7 @@ from brinell.api import AttackResult as AttackResult
 from brinell.api import attack as attack
 from brinell.api import audit as audit
 from brinell.api import harden as harden
+from brinell.attacks import APGD as APGD
 from brinell.attacks import ATTACKS as ATTACKS
 from brinell.attacks import BIM as BIM
 from brinell.attacks import FAB as FAB

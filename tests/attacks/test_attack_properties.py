@@ -276,9 +276,10 @@ def test_the_height_that_is_reported_is_that_of_the_candidate(attack: Attack, na
     case = make_case(model, x, y, threats(WAVE, 0.06)[name], goal=None, seed=0)
     found = attack.run(case)
     objective = brinell.objectives.resolve(getattr(attack, "objective", "margin"))
-    height = case.goal.gain(objective, model(found.x_adv), y)
+    aims = case.goal.aims(model(x), y, attack.targets) if getattr(attack, "targets", 0) else [case.goal]
+    heights = torch.stack([aim.gain(objective, model(found.x_adv), y) for aim in aims])
     looked = found.height > -torch.inf
-    assert torch.allclose(found.height[looked], height[looked], rtol=1e-9)
+    assert ((found.height - heights)[:, looked].abs().amin(0) < 1e-9).all()
     reached = case.goal.reached(model(found.x_adv), y)
     assert torch.equal(found.nominated[looked], reached[looked])
 
@@ -296,5 +297,5 @@ def test_the_cost_is_counted_by_row(attack: Attack) -> None:
     assert attack.access == "gradients" or not found.gradients.any()
     assert int((found.gradients + found.forwards).sum()) <= sum(calls)
     if attack.budget > 1:
-        assert cost[0] <= 1  # it was wrong to begin with
+        assert cost[0] <= getattr(attack, "samples", 1)  # it was wrong to begin with
         assert cost.max() > cost.min()

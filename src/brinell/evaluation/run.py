@@ -17,7 +17,7 @@ from brinell.evaluation.blocks import clean_block, confirm_again, run_stage
 from brinell.evaluation.cascades import Cascade, describe
 from brinell.evaluation.folder import CLOCK, RECORD, RunFolder
 from brinell.evaluation.harvest import add_up, as_table, pick_gallery
-from brinell.evaluation.preflight import preflight
+from brinell.evaluation.preflight import notes, preflight
 from brinell.evaluation.record import (
     AuditRecord,
     DataFacts,
@@ -92,7 +92,7 @@ def run_audit(
         if folder.finished:
             folder.clean_up()  # a kill may have come between the record and this
             return read_record(folder.path / RECORD)
-        warnings = preflight(job.case(job.slices[0]), modes)
+        warnings = preflight(job.case(job.slices[0]), modes) + notes(cascade, job.facts.model.classes)
         if options.examples == "all":
             folder.adversarial((len(source), *job.facts.data.shape), model.anchor.dtype)
         done = _run_blocks(job, folder)

@@ -37,8 +37,9 @@ class Threat(Protocol):
         """Bring ``x_adv`` into the set about ``x`` and into the bounds."""
         ...
 
-    def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:
-        """The displacement of length ``size`` along which a function of slope ``grad`` rises most."""
+    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:
+        """The displacement of length ``size`` (one for all rows, or (N,)) along which a function of slope ``grad``
+        rises most."""
         ...
 
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
@@ -118,8 +119,9 @@ class Ball(ABC):
         """Bring ``x_adv`` into the ball about ``x`` and into the bounds."""
 
     @abstractmethod
-    def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:
-        """The displacement of length ``size`` along which a function of slope ``grad`` rises most."""
+    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:
+        """The displacement of length ``size`` (one for all rows, or (N,)) along which a function of slope ``grad``
+        rises most."""
 
     @abstractmethod
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from brinell.bounds import Bounds
 from brinell.draws import Draws
-from brinell.rows import flat, per_row, row_norm, unit_rows
+from brinell.rows import flat, per_row, row_norm, spread, unit_rows
 from brinell.threats.base import Ball, Place
 from brinell.threats.planes import shortest
 from brinell.threats.windows import bumps, cells, grid, odd_sides, planes, signs, tiles
@@ -48,9 +48,9 @@ class L2(Ball):
                 break
         return scale * (1 - 4 * torch.finfo(delta.dtype).eps)
 
-    def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:  # noqa: ARG002
+    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:  # noqa: ARG002
         """``size`` along the direction of the gradient, (N, ...); a zero gradient gives no step."""
-        return unit_rows(grad, 2) * size
+        return unit_rows(grad, 2) * spread(size, grad)
 
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
         """Uniform in the ball about each row, then projected into the bounds."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from brinell.bounds import Bounds
 from brinell.draws import Draws
-from brinell.rows import flat, per_row, row_norm
+from brinell.rows import flat, per_row, row_norm, spread
 from brinell.threats.base import Ball, Place
 from brinell.threats.planes import shortest
 from brinell.threats.windows import grid, middle, sides, signs, within
@@ -26,9 +26,9 @@ class Linf(Ball):
         r = self._radius(x, radius)
         return bounds.clip(x_adv.clamp(x - r, x + r))
 
-    def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:  # noqa: ARG002
+    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:  # noqa: ARG002
         """``size`` along the sign of every value, (N, ...)."""
-        return grad.sign().mul_(size)
+        return grad.sign().mul_(spread(size, grad))
 
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
         """Uniform in the cube about each row, clipped to the bounds."""
