@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from brinell.attacks import APGD, BIM, FAB, FGSM, PGD, Attack, MomentumPGD, Square
+from brinell.attacks import APGD, BIM, FAB, FGSM, PGD, Attack, BasinHopping, MomentumPGD, Square
 from brinell.bounds import Bounds
 from brinell.draws import Draws
 from brinell.models import Classifier
@@ -57,11 +57,12 @@ ATTACKS: dict[str, Attack] = {
     "Square": Square(queries=40),
     "Square on cross-entropy, twice": Square(queries=20, restarts=2, objective="cross_entropy"),
     "FAB": FAB(steps=5, targets=2),
+    "BasinHopping": BasinHopping(rounds=3, looks=4, steps=3),
     "FAB twice": FAB(steps=3, restarts=2, targets=9),
 }
 DRAWING = [
     name for name, attack in ATTACKS.items()
-    if isinstance(attack, Square) or (isinstance(attack, PGD | APGD) and attack.start != "center")
+    if isinstance(attack, Square | BasinHopping) or (isinstance(attack, PGD | APGD) and attack.start != "center")
 ]  # fmt: skip
 
 

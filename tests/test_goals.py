@@ -98,13 +98,13 @@ def test_past_a_rival_only_the_rival_is_climbed() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 3, 1000])
-def test_the_ways_of_each_goal(classes: int) -> None:
+def test_the_aims_of_each_goal(classes: int) -> None:
     logits = torch.randn(6, classes, generator=generator(classes))
     y = torch.arange(6) % classes
-    ways = Away().ways(logits, y, 9)
-    assert len(ways) == min(9, classes - 1)
-    rivals = torch.stack([way.rivals for way in ways])  # type: ignore[attr-defined]
+    aims = Away().aims(logits, y, 9)
+    assert len(aims) == min(9, classes - 1)
+    rivals = torch.stack([aim.rivals for aim in aims])  # type: ignore[attr-defined]
     assert (rivals != y).all()
     assert (logits.gather(1, rivals.T).diff(dim=1) <= 0).all()
     for goal in (Toward(1).bind(y, classes), Via(1).bind(y, classes)):
-        assert goal.ways(logits, y, 9) == [goal]
+        assert goal.aims(logits, y, 9) == (goal,)

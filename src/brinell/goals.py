@@ -24,10 +24,6 @@ class Goal(Protocol):
         """Whether each row is where the attacker wants it, (N,) bool. A tie of the top logits is not."""
         ...
 
-    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple["Goal", ...]:
-        """Single labels that lead to the goal, the likeliest first, at most ``count`` of them."""
-        ...
-
     def take(self, rows: Tensor | slice) -> "Goal":
         """The same goal for the chosen rows."""
         ...
@@ -36,8 +32,8 @@ class Goal(Protocol):
         """The goal checked against all rows, on their device. Raises InputError."""
         ...
 
-    def ways(self, logits: Tensor, y: Tensor, most: int) -> "list[Goal]":
-        """At most ``most`` goals, each for all rows, whose reaching reaches this one: for an attacker who tries one
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> "tuple[Goal, ...]":
+        """At most ``count`` goals, each for all rows, whose reaching reaches this one: for an attacker who tries one
         rival class after the other. ``logits`` (N, K) are those of the clean input."""
         ...
 
@@ -54,12 +50,6 @@ class Away:
         """Whether some other logit is above that of the true label, (N,) bool."""
         return margin(logits, y) > 0
 
-    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple["Toward", ...]:
-        """Toward each of the ``count`` wrong labels of the largest logits, or toward all."""
-        wrong = logits.scatter(1, y[:, None], float("-inf"))
-        labels = wrong.topk(min(count, logits.shape[1] - 1), dim=1).indices
-        return tuple(Toward(column) for column in labels.unbind(1))
-
     def take(self, rows: Tensor | slice) -> "Away":  # noqa: ARG002 - the same for all rows
         """Itself."""
         return self
@@ -68,11 +58,11 @@ class Away:
         """Itself."""
         return self
 
-    def ways(self, logits: Tensor, y: Tensor, most: int) -> list[Goal]:
-        """Past each of the ``most`` most likely wrong classes, the likeliest first; fewer where there are fewer."""
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple[Goal, ...]:
+        """Via each of the ``count`` most likely wrong classes, the likeliest first; fewer where there are fewer."""
         wrong = logits.scatter(1, y[:, None], float("-inf"))
-        rivals = wrong.topk(min(most, logits.shape[1] - 1), dim=1).indices
-        return [Via(rival) for rival in rivals.unbind(1)]
+        rivals = wrong.topk(min(count, logits.shape[1] - 1), dim=1).indices
+        return tuple(Via(rival) for rival in rivals.unbind(1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,9 +89,9 @@ class Via:
         """The goal with its rivals checked, as an int64 tensor on the device of ``y``. Raises InputError."""
         return Via(_bound(self.rivals, "rival label", y, classes))
 
-    def ways(self, logits: Tensor, y: Tensor, most: int) -> list[Goal]:  # noqa: ARG002 - the way is chosen already
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple[Goal, ...]:  # noqa: ARG002 - it is chosen
         """Itself."""
-        return [self]
+        return (self,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,10 +112,6 @@ class Toward:
         wanted: Tensor = self.labels
         return (margin(logits, wanted) < 0) & (wanted != y)
 
-    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple["Toward", ...]:  # noqa: ARG002 - there is but one
-        """Itself."""
-        return (self,)
-
     def take(self, rows: Tensor | slice) -> "Toward":
         """The goal of the chosen rows."""
         return Toward(self.labels[rows])
@@ -134,9 +120,9 @@ class Toward:
         """The goal with its labels checked, as an int64 tensor on the device of ``y``. Raises InputError."""
         return Toward(_bound(self.labels, "wanted label", y, classes))
 
-    def ways(self, logits: Tensor, y: Tensor, most: int) -> list[Goal]:  # noqa: ARG002 - there is one way only
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple[Goal, ...]:  # noqa: ARG002 - there is but one
         """Itself."""
-        return [self]
+        return (self,)
 
 
 def _bound(labels: Any, name: str, y: Tensor, classes: int) -> Tensor:

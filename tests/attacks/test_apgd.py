@@ -134,8 +134,8 @@ class Valley(nn.Module):
 def test_rivals_are_the_most_likely_wrong_classes() -> None:
     logits = torch.tensor([[3.0, 1.0, 2.0, 0.0], [3.0, 1.0, 2.0, 0.0]])
     y = torch.tensor([0, 2])
-    assert [way.rivals.tolist() for way in Away().ways(logits, y, 2)] == [[2, 0], [1, 1]]  # type: ignore[attr-defined]
-    assert len(Away().ways(logits, y, 9)) == 3  # the true class is no rival
+    assert [way.rivals.tolist() for way in Away().aims(logits, y, 2)] == [[2, 0], [1, 1]]  # type: ignore[attr-defined]
+    assert len(Away().aims(logits, y, 9)) == 3  # the true class is no rival
 
 
 @pytest.mark.parametrize("name", THREAT_NAMES)
@@ -157,7 +157,7 @@ def test_a_target_is_climbed_though_another_class_is_nearer() -> None:
     trial = problem(WAVE, classes=5, n=30, dtype=torch.float64)
     model, x, y = trial.model, trial.x[1:], trial.y[1:]
     logits = model(x)
-    (_, second, *_) = (way.rivals for way in Away().ways(logits, y, 4))  # type: ignore[attr-defined]
+    (_, second, *_) = (aim.rivals for aim in Away().aims(logits, y, 4))  # type: ignore[attr-defined]
     case = make_case(model, x, y, Linf(0.03), goal=Via(second), seed=0)
     found = APGD(steps=20, objective="margin").run(case)
     lead = (model(found.x_adv) - model(x)).gather(1, second[:, None]) - (model(found.x_adv) - model(x)).gather(

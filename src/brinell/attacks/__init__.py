@@ -14,9 +14,9 @@ ATTACKS: dict[str, type[Attack]] = {
     "PGD": PGD,
     "MomentumPGD": MomentumPGD,
     "APGD": APGD,
-    "FAB": FAB,
     "Square": Square,
+    "FAB": FAB,
     "BasinHopping": BasinHopping,
 }
 
-__all__ = ["FGSM", "BIM", "PGD", "MomentumPGD", "APGD", "FAB", "Square", "BasinHopping", "ATTACKS", "Attack", "Found"]
+__all__ = ["FGSM", "BIM", "PGD", "MomentumPGD", "APGD", "Square", "FAB", "BasinHopping", "ATTACKS", "Attack", "Found"]

@@ -77,7 +77,7 @@ class APGD(Attack):
         if not self.targets:
             return climb_again(case, plan, self.restarts)
         logits = logits_of(case.model, case.x, case.batch)
-        found = climb_again(case, plan, self.restarts, case.goal.ways(logits, case.y, self.targets))
+        found = climb_again(case, plan, self.restarts, case.goal.aims(logits, case.y, self.targets))
         return found._replace(forwards=found.forwards + 1)
 
 

@@ -1,7 +1,8 @@
 """What every attack is: a frozen value that holds parameters, and makes candidates when called."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -16,13 +17,6 @@ from brinell.objectives import shortfall
 from brinell.threats.base import Threat
 
 POOL = 4  # batches whose survivors share a pool
-
-
-def check_counts(**counts: object) -> None:
-    """Raise InputError where a parameter that counts something is no whole number, at least 1."""
-    for name, count in counts.items():
-        if not isinstance(count, int) or count < 1:
-            raise InputError(f"{name} is {count!r}; it must be a whole number, at least 1.")
 
 
 class Found(NamedTuple):
@@ -52,14 +46,24 @@ class Found(NamedTuple):
         self.forwards[rows] += other.forwards
 
 
-def restarted(case: Case, restarts: int, search: Callable[[Case], Found]) -> Found:
-    """Search several times; each further time with other draws, and only for the rows that still stand."""
-    found = search(case)
-    for restart in range(1, restarts):
+def check_counts(**counts: object) -> None:
+    """Raise InputError unless all are whole numbers, at least 1."""
+    for name, count in counts.items():
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"{name} is {count!r}; it must be a whole number, at least 1.")
+
+
+def restarted(case: Case, restarts: int, search: Callable[[Case], Found], aims: Sequence[Goal] = ()) -> Found:
+    """Search several times for each aim in turn (by default the goal of the case itself); each further time with other
+    draws, and only for the rows that still stand."""
+    aims = aims or (case.goal,)
+    found = search(replace(case, goal=aims[0]))
+    for number in range(1, restarts * len(aims)):
         rows = (~found.nominated).nonzero().flatten()
         if not len(rows):
             break
-        found.improve(rows, search(case.take(rows).at(restart=restart)))
+        again = replace(case, goal=aims[number // restarts]).take(rows).at(restart=number)
+        found.improve(rows, search(again))
     return found
 
 

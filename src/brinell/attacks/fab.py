@@ -31,7 +31,7 @@ class FAB(Attack):
     bias: the most weight that the projection of the input itself gets beside that of the current point, in [0, 1].
     overshoot: how far to go beyond the linear boundary, 1 being just onto it.
     backward: share of the way from the input that is kept once the goal is reached, in (0, 1).
-    Linf and L2, inputs of any shape. The margin toward a label is linearised: the difference of two logits.
+    Linf and L2, inputs of any shape. What is linearised is the difference of two logits.
     A row leaves as soon as it is broken within eps. At the end the nearest example beyond eps is brought into the set
     and looked at (the paper searches the line to it, for the distance's sake).
     Source: Croce and Hein 2020, arXiv:1907.02044; the targeted version is that of arXiv:2003.01690."""

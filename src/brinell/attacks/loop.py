@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
-from brinell.attacks.base import Found
+from brinell.attacks.base import Found, restarted
 from brinell.attacks.starts import Start
 from brinell.case import Case
 from brinell.errors import InputError
@@ -174,18 +175,9 @@ def climb(case: Case, plan: Plan) -> Found:
     return found
 
 
-def climb_again(case: Case, plan: Plan, restarts: int, goals: Sequence[Goal] = ()) -> Found:
-    """``climb`` from several starts, toward each of the ``goals`` in turn (by default that of the case); each further
-    climb takes on only the rows that still stand."""
-    goals = goals or (case.goal,)
-    found = climb(replace(case, goal=goals[0]), plan)
-    for number in range(1, restarts * len(goals)):
-        rows = (~found.nominated).nonzero().flatten()
-        if not len(rows):
-            break
-        again = replace(case, goal=goals[number // restarts]).take(rows).at(restart=number)
-        found.improve(rows, climb(again, plan))
-    return found
+def climb_again(case: Case, plan: Plan, restarts: int, aims: Sequence[Goal] = ()) -> Found:
+    """``climb`` from several starts for each aim, by default that of the case; only rows that still stand go on."""
+    return restarted(case, restarts, partial(climb, plan=plan), aims)
 
 
 def _muster(case: Case, plan: Plan) -> _Squad:
