@@ -32,7 +32,7 @@ def test_another_version_is_refused_with_the_choices() -> None:
         br.cascades.autoattack("plus")
 
 
-@pytest.mark.parametrize(("threat", "classes"), [(br.Linf(0.4), 3), (br.L2(3.0), 5)])
+@pytest.mark.parametrize(("threat", "classes"), [(br.Linf(0.4), 3), (br.L2(6.0), 4)])
 def test_an_audit_by_autoattack(threat: br.Linf | br.L2, classes: int) -> None:
     """Nothing stands in the end that PGD breaks; and fewer than four classes are spoken of."""
     model, x, y, _ = problem(WAVE, classes, n=12)
