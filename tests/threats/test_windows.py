@@ -189,3 +189,13 @@ def test_any_seed_is_good() -> None:
         lucky = draw_luck(x, Draws(seed, torch.arange(3)), 2)[:, BLOCK - 1]
         point = Linf(0.1).patch(Place(x, x, CHANNELS.bounds.to(x)), 0.5, lucky)
         assert (point != x).any()
+
+
+def test_a_patch_of_linf_always_changes_a_grey_image() -> None:
+    space, ball = Space((1, 9, 9), 0.0, 1.0), Linf(0.1)
+    x = points(space, 60)
+    at = ball.pattern(x, space.bounds, draws(60))
+    for draw in range(5):
+        x_adv = ball.patch(Place(at, x, space.bounds), 0.05, luck(x, draw))
+        assert (x_adv != at).flatten(1).any(1).all()
+        at = x_adv

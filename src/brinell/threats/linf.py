@@ -7,10 +7,10 @@ from torch import Tensor
 
 from brinell.bounds import Bounds
 from brinell.draws import Draws
-from brinell.rows import flat, row_norm, spread
+from brinell.rows import flat, per_row, row_norm, spread
 from brinell.threats.base import Ball, Place
 from brinell.threats.planes import shortest
-from brinell.threats.windows import grid, sides, signs, within
+from brinell.threats.windows import grid, middle, sides, signs, within
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -46,11 +46,16 @@ class Linf(Ball):
         return bounds.clip(room + self.eps * stripes).reshape(x.shape)
 
     def patch(self, at: Place, share: float, luck: Tensor) -> Tensor:
-        """Send the values of one window, ``share`` of a plane, to the far end of the set, a sign for each plane."""
-        x = grid(at.x)
-        far = at.bounds.clip(x + self.eps * signs(x, luck))
-        inside = within(x, sides(x, share), luck)
-        return torch.where(inside, far, grid(at.x_adv)).reshape(at.x.shape)
+        """Send the values of one window, ``share`` of a plane, to the far end of the set, a sign for each plane.
+
+        Where the middle of the window would stay as it is in all planes, all signs are turned: half of the patches of a
+        grey image would else change nothing (the paper's own code draws again until something changes)."""
+        x, x_adv, size = grid(at.x), grid(at.x_adv), sides(grid(at.x), share)
+        way = signs(x, luck)
+        far = at.bounds.clip(x + self.eps * way)
+        idle = (middle(far, size, luck) == middle(x_adv, size, luck)).all(1)
+        far = at.bounds.clip(x + self.eps * torch.where(per_row(idle, x), -way, way))
+        return torch.where(within(x, size, luck), far, x_adv).reshape(at.x.shape)
 
     def onto_plane(self, x: Tensor, slope: Tensor, rise: Tensor, bounds: Bounds) -> Tensor:
         """The move from ``x`` (N, ...) of least size by which a linear function rises by ``rise`` (N,); exact."""

@@ -55,7 +55,7 @@ def within(x: Tensor, size: tuple[int, int], luck: Tensor) -> Tensor:
     """Which values stand in each row's random window, bool, broadcast against ``x``."""
     down, across = (
         (place >= 0) & (place < side)
-        for place, side in zip(_offsets(x, size, luck[:, :2]), size, strict=True)
+        for place, side in zip(_offsets(x, size, luck), size, strict=True)
     )  # fmt: skip
     return (down[:, :, None] & across[:, None, :]).reshape(len(x), *[1] * (x.dim() - 3), *x.shape[-2:])
 
@@ -67,6 +67,13 @@ def cells(x: Tensor, size: tuple[int, int], luck: Tensor, second: bool = False) 
     across = left[:, None] + torch.arange(size[1], device=x.device)
     flat = (down[:, :, None] * x.shape[-1] + across[:, None, :]).reshape(len(x), 1, -1)
     return flat.expand(-1, planes(x), -1)
+
+
+def middle(x: Tensor, size: tuple[int, int], luck: Tensor) -> Tensor:
+    """The values in the middle of each row's window, (N, planes)."""
+    top, left = _starts(x, size, luck)
+    place = (top + size[0] // 2) * x.shape[-1] + left + size[1] // 2
+    return x.reshape(len(x), planes(x), -1).gather(2, place[:, None, None].expand(-1, planes(x), 1))[:, :, 0]
 
 
 def _offsets(x: Tensor, size: tuple[int, int], luck: Tensor) -> list[Tensor]:
