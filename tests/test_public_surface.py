@@ -17,7 +17,7 @@ NAMES = {
     "FAB", "BasinHopping", "ATTACKS", "Away", "Toward", "attack", "AttackResult", "audit", "Audit", "load_audit",
     "write_html",
     "harden", "Standard", "Tutorial", "FastFGSM", "PGDTraining", "RECIPES", "Rate", "InputError", "SmallCNN",
-    "TutorialCNN",
+    "TutorialCNN", "cascades",
     "tutorial_classifier", "load_weights", "save_weights",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
