@@ -5,10 +5,10 @@ from brinell.api import harden as harden
 from brinell.attacks import APGD as APGD
 from brinell.attacks import ATTACKS as ATTACKS
 from brinell.attacks import BIM as BIM
-from brinell.attacks import BasinHopping as BasinHopping
 from brinell.attacks import FAB as FAB
 from brinell.attacks import FGSM as FGSM
 from brinell.attacks import PGD as PGD
+from brinell.attacks import BasinHopping as BasinHopping
 from brinell.attacks import MomentumPGD as MomentumPGD
 from brinell.attacks import Square as Square
 from brinell.defenses import RECIPES as RECIPES

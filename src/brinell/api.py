@@ -98,7 +98,7 @@ def audit(
         raise InputError(f'examples is {examples!r}; choose "all" or "none".')
     if resume and out is None:
         raise InputError("resume needs the run folder: pass out=...")
-    chosen = choose(cascade, effort)
+    chosen = choose(cascade, effort, threat)
     source = read(data, groups, progress)
     keep = Scratch() if out is None else None
     path = keep.path / "audit" if keep else Path(out or "")

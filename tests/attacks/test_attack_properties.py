@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import brinell
 from brinell.api import attack as run
-from brinell.attacks import BIM, FAB, PGD, Attack
+from brinell.attacks import BIM, PGD, Attack
 from brinell.case import make_case
 from brinell.goals import Away, Goal, Toward
 from brinell.models import Classifier
@@ -294,9 +294,7 @@ def test_the_cost_is_counted_by_row(attack: Attack) -> None:
     found = attack.run(case)
     cost = found.forwards if attack.access == "scores" else found.gradients
     assert (cost <= attack.budget).all()
-    assert not scores or not found.gradients.any()
-    if not scores and not isinstance(attack, FAB):
-        assert (found.forwards <= getattr(attack, "restarts", 1) * samples * max(targets, 1) + (targets > 0)).all()
+    assert attack.access == "gradients" or not found.gradients.any()
     assert int((found.gradients + found.forwards).sum()) <= sum(calls)
     if attack.budget > 1:
         assert cost[0] <= getattr(attack, "samples", 1)  # it was wrong to begin with

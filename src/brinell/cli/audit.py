@@ -94,8 +94,8 @@ def audit(
         _check(effort, attack, out, resume, report)
         own = tuple(values.named(brinell.ATTACKS, "attack", text) for text in attack or ())
         effort = effort or "standard"
-        cascade = choose(own or None, effort)
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
+        cascade = choose(own or None, effort, loaded.threat)
         shown = tables.which_groups(group, loaded.source.groups)
         folder = out or _new_folder()
         tables.say_plan(loaded, target, cascade, f"{'chosen attacks' if own else effort}, seed {seed}")

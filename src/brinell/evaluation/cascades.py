@@ -7,25 +7,16 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from brinell.attacks import FGSM, PGD, Attack
+from brinell.attacks import Attack
 from brinell.attacks.base import Found
 from brinell.case import Case
 from brinell.errors import InputError, InputTypeError
+from brinell.evaluation.efforts import EFFORTS, Cascade, preset
 from brinell.evaluation.record import AttackFacts
 from brinell.models.classifier import Classifier
+from brinell.threats import Threat
 
-Cascade: TypeAlias = tuple[Attack, ...]
 Foreigner: TypeAlias = Callable[[Classifier, Tensor, Tensor], Tensor]
-
-EFFORTS: dict[str, Cascade] = {
-    "quick": (FGSM(), PGD(steps=20), PGD(steps=20, objective="margin", start="structured")),
-    "standard": (FGSM(), PGD(steps=40), PGD(steps=40, objective="margin", start="structured", restarts=4)),
-    "thorough": (
-        FGSM(),
-        PGD(steps=100, restarts=2),
-        PGD(steps=100, objective="margin", start="structured", restarts=10),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,7 @@ class Foreign(Attack):
         )  # fmt: skip
 
 
-def choose(cascade: str | Sequence[Any] | None, effort: str) -> Cascade:
+def choose(cascade: str | Sequence[Any] | None, effort: str, threat: Threat) -> Cascade:
     """The cascade that was asked for: a preset's name, attacks of one's own, or that of the effort.
 
     Raises InputError, InputTypeError."""
@@ -68,7 +59,7 @@ def choose(cascade: str | Sequence[Any] | None, effort: str) -> Cascade:
     if isinstance(wanted, str):
         if wanted not in EFFORTS:
             raise InputError(f"effort is {wanted!r}; choose one of {', '.join(EFFORTS)}.")
-        return EFFORTS[wanted]
+        return preset(wanted, threat)
     attacks = [wanted] if callable(wanted) else list(wanted)
     if not attacks:
         raise InputError("the cascade is empty; give at least one attack, such as (PGD(),).")

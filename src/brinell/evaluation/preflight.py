@@ -3,7 +3,8 @@
 from torch import nn
 
 from brinell.case import Case
-from brinell.evaluation.cascades import Cascade, describe
+from brinell.evaluation.cascades import describe
+from brinell.evaluation.efforts import Cascade
 from brinell.goals import Away, Toward
 from brinell.judge import logits_of
 from brinell.models.classifier import Classifier

@@ -14,7 +14,8 @@ from brinell.attacks.base import POOL
 from brinell.case import Case, batch_for, check_logits, check_parts, make_case
 from brinell.data import Source
 from brinell.evaluation.blocks import clean_block, confirm_again, run_stage
-from brinell.evaluation.cascades import Cascade, describe
+from brinell.evaluation.cascades import describe
+from brinell.evaluation.efforts import Cascade
 from brinell.evaluation.folder import CLOCK, RECORD, RunFolder
 from brinell.evaluation.harvest import add_up, as_table, pick_gallery
 from brinell.evaluation.preflight import notes, preflight

@@ -1,0 +1,37 @@
+"""The default cascades: what an audit runs if nobody chooses attacks. Parameters are chosen once, for all models."""
+
+from typing import TypeAlias
+
+from brinell.attacks import APGD, FGSM, PGD, Attack, BasinHopping
+from brinell.threats import Threat
+
+Cascade: TypeAlias = tuple[Attack, ...]
+
+# One step for the undefended; short walks with falling steps, first on cross-entropy, where the margin is flat; then
+# all effort to the rows near the boundary: a few of them decide how many fall.
+_WALK = PGD(steps=10, rel_step=1.0, last_step=0.05, decay=0.75, start="center")
+_CLIMB = PGD(steps=20, rel_step=1.0, last_step=0.05, decay=0.75, objective="margin")
+_STRIPES = PGD(steps=20, rel_step=1.0, last_step=0.05, decay=0.75, objective="margin", start="structured")
+
+EFFORTS: dict[str, Cascade] = {
+    "quick": (FGSM(), _WALK, _CLIMB, BasinHopping(rounds=8)),
+    "standard": (FGSM(), _WALK, _CLIMB, _STRIPES, BasinHopping()),
+    "thorough": (
+        FGSM(), _WALK, _CLIMB, _STRIPES, BasinHopping(), APGD(steps=50, objective="dlr", targets=5),
+        BasinHopping(rounds=200, near=0.3),
+    ),
+}  # fmt: skip
+
+# Sets without patches (L1, L0): restarts from patterns take the place of basin hopping.
+_WITHOUT_PATCHES: dict[str, Cascade] = {
+    "quick": (FGSM(), PGD(steps=20), PGD(steps=20, objective="margin", start="structured")),
+    "standard": (FGSM(), PGD(steps=40), PGD(steps=40, objective="margin", start="structured", restarts=4)),
+    "thorough": (
+        FGSM(), PGD(steps=100, restarts=2), PGD(steps=100, objective="margin", start="structured", restarts=10),
+    ),
+}  # fmt: skip
+
+
+def preset(effort: str, threat: Threat) -> Cascade:
+    """The cascade of an effort, one of ``EFFORTS``, for a threat set."""
+    return (EFFORTS if hasattr(threat, "patch") else _WITHOUT_PATCHES)[effort]
