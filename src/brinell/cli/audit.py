@@ -3,7 +3,7 @@
 import shlex
 import time
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -12,7 +12,11 @@ from brinell.cli.exits import if_interrupted
 
 _Effort: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="quick|standard|thorough", help="How hard to try: standard unless given.", show_default=False),
+    typer.Option(
+        metavar="quick|standard|thorough",
+        help="How hard to try: standard unless given; none, with --examples-from, to judge only those.",
+        show_default=False,
+    ),
 ]
 _Attack: TypeAlias = Annotated[
     list[str] | None,
@@ -44,6 +48,21 @@ _Resume: TypeAlias = Annotated[
 _Examples: TypeAlias = Annotated[
     str, typer.Option(metavar="all|none", help="Whether the adversarial inputs are kept in the folder.")
 ]
+_ExamplesFrom: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Somebody else's adversarial examples, row for row with the data: an .npz with x_adv. Judged before the "
+        "attacks, or, with --effort none, instead of them.",
+        show_default=False,
+    ),
+]
+_Seeds: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        metavar="COUNT", min=1, help="Audit with so many seeds, and tell the spread; the folder holds the first."
+    ),
+]
 _Report: TypeAlias = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Also write a report, one HTML file.", show_default=False),
@@ -68,6 +87,8 @@ def audit(
     out: _Out = None,
     resume: _Resume = False,
     examples: _Examples = "all",
+    examples_from: _ExamplesFrom = None,
+    seeds: _Seeds = 1,
     report: _Report = None,
     as_json: options.Json = False,
 ) -> None:
@@ -88,40 +109,52 @@ def audit(
         display("loading PyTorch", 0, None)
         import brinell
         from brinell.cli import loading, tables, values
-        from brinell.evaluation import choose, summary
+        from brinell.evaluation import choose, spread_of, summary
         from brinell.report import write_html
 
-        _check(effort, attack, out, resume, report)
-        own = tuple(values.named(brinell.ATTACKS, "attack", text) for text in attack or ())
-        effort = effort or "standard"
-        cascade = choose(own or None, effort)
+        _check(effort, attack, out, resume, report, examples_from)
+        own = None if not attack else tuple(values.named(brinell.ATTACKS, "attack", text) for text in attack)
+        effort, own = ("standard", ()) if effort == "none" else (effort or "standard", own)
+        cascade = () if own == () else choose(own, effort)
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
         shown = tables.which_groups(group, loaded.source.groups)
         folder = out or _new_folder()
-        tables.say_plan(loaded, target, cascade, f"{'chosen attacks' if own else effort}, seed {seed}")
+        protocol = effort if own is None else "chosen attacks" if own else "no attacks"
+        tables.say_plan(loaded, target, cascade, f"{protocol}, seed {seed}", examples_from)
+        wanted: dict[str, Any] = {
+            "effort": effort, "cascade": own, "goal": values.read_goal(target), "batch_size": batch_size,
+            "examples_from": examples_from, "progress": display,
+        }  # fmt: skip
         with if_interrupted(lambda: _what_is_kept(folder, ctx.obj, out is None)):
             done = brinell.audit(
-                loaded.model, loaded.source, loaded.threat, effort=effort, cascade=own or None,
-                goal=values.read_goal(target), seed=seed, alone=alone, batch_size=batch_size, out=folder,
-                resume=resume, examples=examples, origin=loaded.origin, progress=display,  # type: ignore[arg-type]
+                loaded.model, loaded.source, loaded.threat, seed=seed, alone=alone, out=folder, resume=resume,
+                examples=examples, origin=loaded.origin, **wanted,  # type: ignore[arg-type]
             )  # fmt: skip
         tables.say_audit(done, shown)
         if report is not None:
             output.say(f"Report: {write_html(done, report)}")
-        if as_json:
-            facts = summary(done)
+        facts = summary(done) if as_json else {}
+        if seeds > 1:
+            more = (brinell.audit(loaded.model, loaded.source, loaded.threat, seed=seed + i, examples="none", **wanted)
+                    for i in range(1, seeds))  # fmt: skip
+            found = spread_of(range(seed, seed + seeds), (done, *more))
+            output.say(str(found))
+            facts["spread"] = found.facts()
     if as_json:
         output.print_json(facts)
 
 
 def _check(
-    effort: str | None, attack: list[str] | None, out: Path | None, resume: bool, report: Path | None
+    effort: str | None, attack: list[str] | None, out: Path | None, resume: bool, report: Path | None,
+    examples_from: Path | None,
 ) -> None:  # fmt: skip
     """Raise InputError on options that do not go together, before any work is done."""
     from brinell.errors import InputError
 
     if effort is not None and attack:
         raise InputError(f"--effort {effort} and --attack {attack[0]} exclude each other; leave one of them out.")
+    if effort == "none" and examples_from is None:
+        raise InputError("--effort none judges examples that are there already: add --examples-from FILE.")
     if resume and out is None:
         raise InputError("--resume needs the folder of the unfinished audit: add --out FOLDER.")
     if report is not None and report.is_dir():

@@ -2,22 +2,42 @@
 
 from brinell.evaluation.audit import Audit, load_audit, summary
 from brinell.evaluation.cascades import EFFORTS, choose
+from brinell.evaluation.comparison import Comparison, Contrast, compare
+from brinell.evaluation.curve import CurvePoint, RobustnessCurve, Walk, run_curve
 from brinell.evaluation.folder import RunFolder, Scratch
+from brinell.evaluation.given import read_given
 from brinell.evaluation.groups import GroupGap, GroupRow
-from brinell.evaluation.record import AuditRecord
+from brinell.evaluation.record import AuditRecord, Origin, read_record
 from brinell.evaluation.run import Options, run_audit
+from brinell.evaluation.spread import Spread, spread_of
+from brinell.evaluation.verify import Finding, Verification, verify_run
 
 __all__ = [
     "Audit",
     "AuditRecord",
+    "Comparison",
+    "Contrast",
+    "CurvePoint",
     "EFFORTS",
+    "Finding",
     "GroupGap",
     "GroupRow",
     "Options",
+    "Origin",
+    "RobustnessCurve",
     "RunFolder",
     "Scratch",
+    "Spread",
+    "Verification",
+    "Walk",
     "choose",
+    "compare",
+    "read_given",
+    "read_record",
     "load_audit",
     "run_audit",
+    "run_curve",
+    "spread_of",
     "summary",
+    "verify_run",
 ]

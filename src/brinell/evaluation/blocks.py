@@ -9,6 +9,7 @@ from torch import Tensor
 from brinell.attacks import Attack
 from brinell.attacks.base import Found
 from brinell.case import Case, check_logits
+from brinell.evaluation.eightbits import are_pictures, toward
 from brinell.goals import Away
 from brinell.judge import judge, logits_of, predictions
 
@@ -25,9 +26,11 @@ class Block:
     gradients: Tensor  # (N, S) by stage
     forwards: Tensor  # (N, S)
     alone: Tensor  # (N, S) bool: broken by this attack, where it was tried
+    refused: Tensor  # (N, S) bool: its candidate is not finite, out of the bounds or outside the threat set
     adversarial_prediction: Tensor
     distance: Tensor
     unstable: Tensor
+    eight_bits: Tensor | None = None  # bool: broken also where values are rounded to 8 bits; None for no pictures
 
     @property
     def standing(self) -> Tensor:
@@ -44,7 +47,8 @@ def clean_block(case: Case, stages: int) -> Block:
     prediction = predictions(logits, case.y)
     return Block(
         x_adv=case.x.clone(), clean_prediction=prediction, broken_by=torch.where(wrong, WRONG_CLEAN, NOT_BROKEN),
-        gradients=costs, forwards=costs.clone(), alone=costs.bool(), adversarial_prediction=prediction.clone(),
+        gradients=costs, forwards=costs.clone(), alone=costs.bool(), refused=costs.bool(),
+        adversarial_prediction=prediction.clone(),
         distance=torch.zeros_like(case.x[:, 0].reshape(len(case), -1)[:, 0]), unstable=wrong & False,
     )  # fmt: skip
 
@@ -62,6 +66,7 @@ def run_stage(case: Case, block: Block, stage: int, attack: Attack, alone: bool)
     block.gradients[rows, stage] = found.gradients
     block.forwards[rows, stage] = found.forwards
     block.alone[rows, stage] = broken
+    block.refused[rows, stage] = refused
     standing = block.standing[rows]
     better = standing & ~refused
     block.x_adv[rows[better]] = found.x_adv[better]
@@ -91,6 +96,17 @@ def confirm_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> 
     block.distance = verdict.distance[back]
     block.unstable = verdict.success[back] != (block.broken_by >= 0)
     block.unstable &= block.broken_by != WRONG_CLEAN
+
+
+def round_to_8_bits(case: Case, block: Block) -> None:
+    """For pictures, judge the broken rows once more with every value rounded to 8 bits toward the clean one."""
+    if not are_pictures(tuple(case.x.shape[1:]), case.bounds):
+        return
+    rows = (block.broken_by >= 0).nonzero().flatten()
+    block.eight_bits = torch.zeros_like(block.unstable)
+    if len(rows):
+        broken = case.take(rows)
+        block.eight_bits[rows] = judge(broken, toward(block.x_adv[rows], broken.x, case.bounds)).success
 
 
 def _with_batch(case: Case, batch: int) -> Case:
