@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import trials
+from torch import nn
 
 import brinell as br
 from brinell.errors import InputError, InputMissingError, InputTypeError
@@ -70,6 +71,21 @@ def test_a_run_as_it_was_written_is_fine(whole: br.Audit) -> None:
 def test_other_kinds_of_runs_are_fine(tmp_path: Path, options: dict[str, Any]) -> None:
     trials.audit(out=tmp_path / "run", **options)
     assert verify(tmp_path / "run").fine
+
+
+class Noise(nn.Module):
+    """Adds noise of the global generator to the logits."""
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits + 0.3 * torch.randn_like(logits)
+
+
+def test_a_model_that_draws_by_itself_is_judged_with_the_same_draws(tmp_path: Path) -> None:
+    trial = trials.subject()
+    noisy = trial._replace(model=br.Classifier(nn.Sequential(trial.model.net, Noise()), bounds=(0, 1)).double())
+    trials.audit(noisy, out=tmp_path / "run")
+    torch.manual_seed(5)
+    assert verify(tmp_path / "run", noisy).fine
 
 
 def test_without_examples_the_rest_is_checked(tmp_path: Path) -> None:

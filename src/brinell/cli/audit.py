@@ -2,13 +2,17 @@
 
 import shlex
 import time
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 import typer
 
 from brinell.cli import options
 from brinell.cli.exits import if_interrupted
+
+if TYPE_CHECKING:
+    from brinell.attacks import Attack
 
 _Effort: TypeAlias = Annotated[
     str | None,
@@ -109,39 +113,57 @@ def audit(
         display("loading PyTorch", 0, None)
         import brinell
         from brinell.cli import loading, tables, values
-        from brinell.evaluation import choose, spread_of, summary
+        from brinell.evaluation import spread_of, summary
         from brinell.report import write_html
 
         _check(effort, attack, out, resume, report, examples_from)
-        own = None if not attack else tuple(values.named(brinell.ATTACKS, "attack", text) for text in attack)
-        effort, own = ("standard", ()) if effort == "none" else (effort or "standard", own)
-        cascade = () if own == () else choose(own, effort)
+        chosen = _chosen(effort, attack)
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
         shown = tables.which_groups(group, loaded.source.groups)
         folder = out or _new_folder()
-        protocol = effort if own is None else "chosen attacks" if own else "no attacks"
-        tables.say_plan(loaded, target, cascade, f"{protocol}, seed {seed}", examples_from)
-        wanted: dict[str, Any] = {
-            "effort": effort, "cascade": own, "goal": values.read_goal(target), "batch_size": batch_size,
-            "examples_from": examples_from, "progress": display,
-        }  # fmt: skip
+        tables.say_plan(loaded, target, chosen.attacks, f"{chosen.protocol}, seed {seed}", examples_from)
+        audit_with = partial(
+            brinell.audit, loaded.model, loaded.source, loaded.threat, effort=chosen.effort, cascade=chosen.cascade,
+            goal=values.read_goal(target), batch_size=batch_size, examples_from=examples_from, progress=display,
+        )  # fmt: skip
         with if_interrupted(lambda: _what_is_kept(folder, ctx.obj, out is None)):
-            done = brinell.audit(
-                loaded.model, loaded.source, loaded.threat, seed=seed, alone=alone, out=folder, resume=resume,
-                examples=examples, origin=loaded.origin, **wanted,  # type: ignore[arg-type]
+            done = audit_with(
+                seed=seed, alone=alone, out=folder, resume=resume, examples=examples, origin=loaded.origin,  # type: ignore[arg-type]
             )  # fmt: skip
-        tables.say_audit(done, shown)
-        if report is not None:
-            output.say(f"Report: {write_html(done, report)}")
-        facts = summary(done) if as_json else {}
-        if seeds > 1:
-            more = (brinell.audit(loaded.model, loaded.source, loaded.threat, seed=seed + i, examples="none", **wanted)
-                    for i in range(1, seeds))  # fmt: skip
-            found = spread_of(range(seed, seed + seeds), (done, *more))
-            output.say(str(found))
-            facts["spread"] = found.facts()
+            tables.say_audit(done, shown)
+            if report is not None:
+                output.say(f"Report: {write_html(done, report)}")
+            facts = summary(done) if as_json else {}
+            if seeds > 1:
+                more = (audit_with(seed=seed + i, examples="none") for i in range(1, seeds))
+                found = spread_of(range(seed, seed + seeds), (done, *more))
+                output.say(str(found))
+                facts["spread"] = found.facts()
     if as_json:
         output.print_json(facts)
+
+
+class _Chosen(NamedTuple):
+    """What to attack with: what ``brinell.audit`` is told, what it will use, and what it is called."""
+
+    effort: str
+    cascade: "tuple[Attack, ...] | None"
+    attacks: "tuple[Attack, ...]"
+    protocol: str
+
+
+def _chosen(effort: str | None, texts: list[str] | None) -> _Chosen:
+    from brinell import ATTACKS
+    from brinell.cli.values import named
+    from brinell.evaluation import choose
+
+    if effort == "none":
+        return _Chosen("standard", (), (), "no attacks")
+    if texts:
+        own = tuple(named(ATTACKS, "attack", text) for text in texts)
+        return _Chosen("standard", own, own, "chosen attacks")
+    effort = effort or "standard"
+    return _Chosen(effort, None, choose(None, effort), effort)
 
 
 def _check(

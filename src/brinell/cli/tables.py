@@ -38,7 +38,7 @@ def say_plan(
 ) -> None:  # fmt: skip
     """What is about to be measured, in words, before any number. given: a file of examples, judged first."""
     wants = "any label but the true one" if target is None else f"the label {target}"
-    labels = [*([f"examples from {given}"] if given else []), *(each.label for each in describe(tuple(cascade)))]
+    labels = [*([f"examples from {given.name}"] if given else []), *(each.label for each in describe(tuple(cascade)))]
     steps = ", then ".join(labels)
     leaves = "; each on the rows that still stand" if len(labels) > 1 else ""
     say_pairs([

@@ -12,6 +12,7 @@ from brinell.case import Case, check_logits
 from brinell.evaluation.eightbits import are_pictures, toward
 from brinell.goals import Away
 from brinell.judge import judge, logits_of, predictions
+from brinell.models.state import same_random_state
 
 NOT_BROKEN, WRONG_CLEAN = -2, -1  # in ``broken_by``; else the position of the attack
 
@@ -87,7 +88,13 @@ def _confirm(case: Case, found: Found) -> tuple[Tensor, Tensor]:
 def confirm_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:
     """Judge every row a second time in another layout (reversed order, smaller batches), as read back from disk.
 
-    Rows on which the two disagree are unstable: rounding alone decides them."""
+    Rows on which the two disagree are unstable: rounding alone decides them. What the model itself draws meanwhile is
+    a function of the seed, so that a verification sees the same."""
+    with same_random_state(case.draws.seed):
+        _look_again(case, block, read_back)
+
+
+def _look_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:
     order = torch.arange(len(case) - 1, -1, -1, device=case.x.device)
     second = case.take(order)
     verdict = judge(_with_batch(second, max(1, case.batch * 3 // 4)), read_back().to(case.x)[order])
@@ -106,7 +113,8 @@ def round_to_8_bits(case: Case, block: Block) -> None:
     block.eight_bits = torch.zeros_like(block.unstable)
     if len(rows):
         broken = case.take(rows)
-        block.eight_bits[rows] = judge(broken, toward(block.x_adv[rows], broken.x, case.bounds)).success
+        with same_random_state(case.draws.seed):
+            block.eight_bits[rows] = judge(broken, toward(block.x_adv[rows], broken.x, case.bounds)).success
 
 
 def _with_batch(case: Case, batch: int) -> Case:
