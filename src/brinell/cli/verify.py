@@ -9,6 +9,7 @@ from brinell.cli import options
 from brinell.cli.exits import FAILED
 
 if TYPE_CHECKING:
+    from brinell.cli.loading import Wanted
     from brinell.cli.progress import Display
     from brinell.evaluation import AuditRecord, Verification
 
@@ -67,11 +68,11 @@ def _verified(run: Path, given: dict[str, Any], display: "Display") -> "Verifica
         record = read_record(path)
     except InputError as problem:
         return Verification((Finding(path.name, str(problem)),))
-    loaded = loading.load(_wanted(record, given), display)
+    loaded = loading.load(_wanted(run, record, given), display)
     return verify_run(run, loaded.model, loaded.source, progress=display)
 
 
-def _wanted(record: "AuditRecord", given: dict[str, Any]) -> Any:
+def _wanted(run: Path, record: "AuditRecord", given: dict[str, Any]) -> "Wanted":
     """What to load: what the command line says, and else what the record says."""
     from brinell.cli.loading import Wanted
     from brinell.errors import InputError
@@ -87,6 +88,8 @@ def _wanted(record: "AuditRecord", given: dict[str, Any]) -> Any:
         )
     facts = record.settings
     weights = None if named.get("weights") is None else Path(named["weights"])
+    if weights is not None and given["weights"] is None and (run / weights).is_file():
+        weights = run / weights  # brinell demo keeps them there
     return Wanted(
         named["model"], named["data"], facts.threat, weights, named.get("bounds"), named.get("n"), facts.seed
     )  # fmt: skip

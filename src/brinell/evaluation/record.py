@@ -41,16 +41,19 @@ class DataFacts(Frozen):
 
 
 class Origin(Frozen):
-    """The words with which the command line named model and data: what ``brinell verify RUN`` needs."""
+    """The words with which the command line named model and data: what ``brinell verify RUN`` needs.
+
+    weights: a path from where the command was given, or from the run folder. name: what to call it all, in short."""
 
     model: str
     data: str
     weights: str | None = None
     bounds: str | None = None
     n: int | None = None
+    name: str | None = None
 
     def __str__(self) -> str:
-        return self.model + (f", weights {self.weights}" if self.weights else "")
+        return self.name or self.model + (f", weights {self.weights}" if self.weights else "")
 
 
 class Versions(Frozen):
