@@ -144,8 +144,8 @@ def _sentence(trait: str, contrast: Contrast, names: tuple[str, str]) -> str:
     )
     if contrast.says:
         return f"{better} is more {trait} than {worse}, by {points}."
-    alone = f"{pair.first:,} rows are for {names[0]} alone, {pair.second:,} for {names[1]} alone"
-    return f"Too few rows differ to say who is more {trait}: {alone}; {points}, to {better}."
+    alone = f"{names[0]} alone holds {pair.first:,}, {names[1]} alone {pair.second:,}"
+    return f"Too few rows differ to say who is more {trait}: {alone}; {points}, in favour of {better}."
 
 
 def _for_whom(name: str, contrasts: tuple[Contrast, ...], names: tuple[str, str]) -> str:
