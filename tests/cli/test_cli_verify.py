@@ -34,6 +34,13 @@ def test_what_was_sampled_and_loaded_is_found_again(run: Run, workshop: Path) ->
     ended = run("verify", "b")
     assert ended.code == 1
     assert "Differs: the model: weights' sha256" in ended.out
+    ended = run("verify", "b", "nets.py:three")
+    assert ended.code == 1  # not with the weights of the other network
+    assert "Differs: the model: weights' sha256" in ended.out
+    again = run(
+        "verify", "b", "nets.py:untrained", "toy.npz", "--weights", "w.safetensors", "--bounds", "0:1", "--n", 30
+    )
+    assert "rows: 40 in the record, 30 here" in again.out
 
 
 def test_what_differs_is_named_and_the_end_is_1(run: Run, audited: Path) -> None:

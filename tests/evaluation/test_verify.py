@@ -1,6 +1,7 @@
 """A run folder is checked: all is fine, or what was changed is named, wherever it was changed."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,9 +172,16 @@ def test_an_edited_number_is_named(copy: Path, number: str, sealed: bool) -> Non
     assert ("edited" in text) is not sealed
 
 
-def test_an_edited_setting_breaks_the_seal(copy: Path) -> None:
-    edit_record(copy, lambda facts: facts["settings"].update(seed=7))
-    assert "edited" in said(verify(copy), "run.json")
+SETTINGS: list[tuple[str, Any]] = [
+    ("seed", 7), ("goal", "awax"), ("goal", "toward 9"), ("block", 0), ("block", 7), ("batch", 0), ("batch", 3),
+    ("threat", "linf:9"), ("alone", True), ("examples", "none"), ("cascade", []), ("precision", "float8"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), SETTINGS)
+def test_an_edited_setting_breaks_the_seal(copy: Path, name: str, value: Any) -> None:
+    edit_record(copy, lambda facts: facts["settings"].update({name: value}))
+    assert re.search("edited|damaged", said(verify(copy), "run.json"))
 
 
 @pytest.mark.parametrize("threat", ["linf:0.01", "garbage:1"])
@@ -249,6 +257,33 @@ def test_examples_that_are_no_examples_are_found(copy: Path) -> None:
     found = verify(copy)
     assert "the judge finds it standing" in said(found, "examples.parquet")
     assert "distance of" in said(found, "examples.parquet")
+
+
+def test_examples_of_another_shape_are_found(copy: Path) -> None:
+    path = copy / "adversarial.safetensors"
+    path.write_bytes(
+        path.read_bytes().replace(b"[56,3,4,4]", b"[56,4,3,4]").replace(b"[56, 3, 4, 4]", b"[56, 4, 3, 4]")
+    )
+    reseal(copy)
+    assert "the saved examples have shape (56, 4, 3, 4)" in str(verify(copy))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("distance", ["far"] * trials.N, "the column 'distance' is string, not float"),
+        ("gradients: FGSM", [0.5] * trials.N, "is double, not int64"),
+        ("label", [None, *[1] * (trials.N - 1)], "'label' is missing in 1 rows"),
+    ],
+)
+def test_a_column_of_another_kind_is_found(copy: Path, column: str, values: list[Any], says: str) -> None:
+    path = copy / "examples.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index(column), column, pa.array(values)), path)
+    with pytest.raises(InputError, match=says):
+        br.load_audit(copy)
+    reseal(copy)
+    assert says in str(verify(copy))
 
 
 def test_a_table_without_a_column_is_an_input_error(copy: Path) -> None:

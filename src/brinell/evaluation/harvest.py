@@ -16,6 +16,7 @@ from brinell.evaluation.folder import EXAMPLES, GALLERY, RunFolder, read_table
 from brinell.evaluation.record import AuditRecord, Settings
 
 _SHOWN = 40  # rows that the gallery keeps
+_MAY_BE_NULL = ("broken_by", "eight_bits")  # where a row stands, and where it is not broken
 _Groups = dict[str, np.ndarray[Any, Any]]
 
 
@@ -46,24 +47,34 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
     return pa.table(columns)
 
 
-def columns_of(record: AuditRecord) -> list[str]:
-    """The names of the columns that the table of this audit has."""
-    facts, each = record.settings, ["gradients", "forwards", "refused"] + ["alone"] * record.settings.alone
-    first = ["id", "label", *(f"group_{name}" for name in facts.data.groups), "clean_prediction", "broken_by"]
-    middle = ["adversarial_prediction", "distance", "gradients", "forwards", "unstable"]
-    rounded = ["eight_bits"] * (record.eight_bits is not None)
-    return [*first, *middle, *rounded, *(f"{name}: {attack.label}" for attack in facts.cascade for name in each)]
-
-
 def read_examples(path: Path, record: AuditRecord) -> pa.Table:
     """The table in ``path``. Raises InputError where it is damaged, or is not that of the record."""
-    table = read_table(path)
-    if missing := [name for name in columns_of(record) if name not in table.column_names]:
+    table, wanted = read_table(path), _columns(record)
+    if missing := [name for name in wanted if name not in table.column_names]:
         raise InputError(f"{path} has no column {', '.join(map(repr, missing))}. Run the audit again.")
+    for name, kind in wanted.items():
+        column = table[name]
+        if kind is not None and (column.type != kind or (column.null_count and name not in _MAY_BE_NULL)):
+            what = f"{column.type}, not {kind}" if column.type != kind else f"missing in {column.null_count} rows"
+            raise InputError(f"{path}: the column {name!r} is {what}. Run the audit again.")
     if table.num_rows != record.settings.data.n:
         raise InputError(f"{path} holds {table.num_rows} rows, the record says {record.settings.data.n}. "
                          "Run the audit again.")  # fmt: skip
     return table
+
+
+def _columns(record: AuditRecord) -> dict[str, pa.DataType | None]:
+    """Names and types of the columns that the table of this audit has; those of groups are the data's own."""
+    whole, yes = pa.int64(), pa.bool_()
+    columns = dict.fromkeys(["id", "label", "clean_prediction", "adversarial_prediction"], whole)
+    columns |= {"broken_by": pa.string(), "distance": pa.float32(), "unstable": yes}
+    columns |= dict.fromkeys(f"group_{name}" for name in record.settings.data.groups)
+    columns |= {"eight_bits": yes} if record.eight_bits is not None else {}
+    each = {"gradients": whole, "forwards": whole, "refused": yes} | ({"alone": yes} if record.settings.alone else {})
+    columns |= {"gradients": whole, "forwards": whole}
+    return columns | {
+        f"{name}: {attack.label}": kind for attack in record.settings.cascade for name, kind in each.items()
+    }
 
 
 def _group_column(values: np.ndarray[Any, Any]) -> pa.Array:

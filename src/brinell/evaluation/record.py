@@ -86,12 +86,12 @@ class Settings(Frozen):
     threat: str
     goal: str
     effort: str
-    cascade: tuple[AttackFacts, ...]
+    cascade: tuple[AttackFacts, ...] = Field(min_length=1)
     alone: bool
     seed: int
     precision: str
-    batch: int
-    block: int
+    batch: int = Field(gt=0)
+    block: int = Field(gt=0)
     examples: Literal["all", "none"]
     versions: Versions
     origin: Origin | None = None

@@ -82,11 +82,14 @@ def verify_run(
             return Verification((*findings, *strangers), notes=(note,))
         try:
             wanted = _goal(record, goal, found)
-            more = tuple(_check_table(folder, record, model, source, wanted, progress))
         except InputError as problem:
             if not findings:
                 raise
-            more = (Finding("the run folder", str(problem)),)  # damage, which has been found already
+            return Verification((*findings, Finding("the goal", str(problem))))
+        try:
+            more = tuple(_check_table(folder, record, model, source, wanted, progress))
+        except InputError as problem:  # files that cannot be read as what they should be
+            more = (Finding("the run folder", str(problem)),)
     kept = record.settings.examples == "all"
     return Verification((*findings, *more), len(source) if kept else 0, tuple(_notes(record, model, bool(more))))
 
