@@ -65,6 +65,8 @@ def edit_column(folder: Path, name: str, change: Change) -> None:
 def test_a_run_as_it_was_written_is_fine(whole: br.Audit) -> None:
     found = verify(whole.folder)
     assert (found.fine, found.findings, found.examples, found.notes) == (True, (), trials.N, ())
+    assert list(found) == []
+    assert not found
     assert "judging 56 saved examples again" in str(found)
 
 
@@ -126,7 +128,8 @@ def test_a_flipped_byte_is_found_in_any_file(copy: Path, name: str, place: float
     (copy / name).write_bytes(content)
     found = verify(copy)
     assert not found.fine
-    assert name in {finding.what for finding in found.findings}
+    assert name in {finding.what for finding in found}
+    assert len(found) == len(found.findings)
 
 
 @pytest.mark.parametrize("name", FILES[1:4])

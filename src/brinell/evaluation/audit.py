@@ -100,9 +100,9 @@ def load_audit(path: str | Path) -> Audit:
     if not (folder / RECORD).is_file():
         unfinished = "; an unfinished run is there, go on with resume" if (folder / "parts").is_dir() else ""
         raise InputMissingError(f"there is no finished audit in {folder}{unfinished}.")
-    record = read_record(folder / RECORD)
-    read_examples(folder / EXAMPLES, record)
-    return Audit(record, folder)
+    audit = Audit(read_record(folder / RECORD), folder)
+    _ = audit.table  # damage shows here, not later
+    return audit
 
 
 def summary(audit: Audit) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of a verification: nothing found means that all agrees.
+    """What came of a verification: its findings, to be walked like a list; none means that all agrees.
 
     examples: saved examples that were judged again. notes: what could not be checked, and what may explain findings."""
 
@@ -48,6 +48,12 @@ class Verification:
     def fine(self) -> bool:
         """Whether nothing was found."""
         return not self.findings
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
 
     def __str__(self) -> str:
         lines = list(map(str, self.findings))
