@@ -82,6 +82,19 @@ def test_queries_count_where_there_are_no_gradients(whole: br.Audit) -> None:
     assert "second half of the queries broke 1 of 2 rows" in converged(record)
 
 
+def test_where_queries_outweigh_gradients_passes_are_counted(whole: br.Audit) -> None:
+    """Who falls to the queries at the end did not fall to gradients, and is not said to."""
+    mixed = [
+        row("A", 10), row("B", 10) | {"forwards: B": 30}, row("B", 10) | {"forwards: B": 80},
+        row(None, 10, 5) | {"forwards: B": 100},
+    ]  # fmt: skip
+    record = recorded(whole, mixed)
+    assert [stage.unit for stage in record.stages] == ["gradients", "passes"]
+    assert record.stages[1].curve == ((0, 3), (1, 3), (2, 3), (4, 3), (8, 3), (16, 3), (32, 2), (64, 2), (110, 1))
+    assert record.doubling.model_dump() == {"unit": "passes", "spent": 130.0, "broken": 1}  # at 50 and at 100, of 130
+    assert "second half of the passes (a gradient is two, forward and backward) broke 1 of 4" in converged(record)
+
+
 def test_what_is_undefined_is_said_to_be(whole: br.Audit) -> None:
     fallen = recorded(whole, [row("A", 3), row("clean")])
     assert fallen.doubling is None

@@ -85,7 +85,7 @@ def test_how_far_the_search_went_is_told(page: Write, image: Audit, table: Audit
     assert f"After rounding to 8 bits, each value toward the clean one, {kept.hits} of the {kept.n} broken" in text
     rows = page(image).table("Rows standing once each had been given so many gradients")[1:]
     for cells, stage in zip(rows, image.record.stages, strict=True):
-        assert cells == [stage.label, " ".join(f"{effort}: {standing}" for effort, standing in stage.curve)]
+        assert cells == [stage.label, stage.unit, " ".join(f"{effort}: {standing}" for effort, standing in stage.curve)]
     assert "8 bits" not in page(table).text
 
 

@@ -15,7 +15,8 @@ from brinell.facts import Frozen, Sealed
 from brinell.statistics import Rate
 
 SCHEMA = 1
-Unit: TypeAlias = Literal["gradients", "forwards"]  # what effort is counted in: forwards where no gradient was spent
+# What effort is counted in. Passes, where queries outweigh gradients: a gradient is two, forward and backward.
+Unit: TypeAlias = Literal["gradients", "forwards", "passes"]
 
 
 class ModelFacts(Frozen):

@@ -79,8 +79,7 @@ class _Tally:
             stage.broken += int(fell.sum())
             stage.refused += _total(table[f"refused: {stage.label}"])
             stage.alone += _total(table[f"alone: {stage.label}"]) if self._alone else 0
-            for unit in _UNITS:
-                spent = table[f"{unit}: {stage.label}"].to_numpy()
+            for unit, spent in _spent(table, stage.label).items():
                 stage.effort[unit].add(spent, fell)
                 so_far[unit] = so_far[unit] + spent
                 self._whole[unit].falls.update(so_far[unit][fell].tolist())
@@ -117,8 +116,17 @@ class _Tally:
         return Doubling(unit=unit, spent=spent, broken=whole.fallen(spent / 2, float("inf")))
 
 
+def _spent(table: pa.Table, label: str) -> dict[Unit, _Numbers]:
+    """What each row was given by one attack, in every unit, (N,) each."""
+    gradients, forwards = (table[f"{unit}: {label}"].to_numpy() for unit in ("gradients", "forwards"))
+    return {"gradients": gradients, "forwards": forwards, "passes": 2 * gradients + forwards}
+
+
 def _unit(effort: dict[Unit, _Effort]) -> Unit:
-    return "gradients" if effort["gradients"].total or not effort["forwards"].total else "forwards"
+    """The unit that most of the effort is in."""
+    if effort["forwards"].total <= effort["gradients"].total:
+        return "gradients"
+    return "passes" if effort["gradients"].total else "forwards"
 
 
 def _curve(effort: _Effort, before: int) -> tuple[tuple[int, int], ...]:

@@ -26,6 +26,7 @@ class AttackRow(NamedTuple):
     rows: int
     gradients: int
     forwards: int
+    unit: str
     curve: tuple[tuple[int, int], ...]
 
 
@@ -77,7 +78,15 @@ def _attacks(record: "AuditRecord") -> Iterator[AttackRow]:
         rows = record.clean.hits if record.settings.alone else stage.before
         alone = stage.alone.rate if stage.alone else None
         yield AttackRow(
-            stage.label, stage.before, stage.after, alone, rows, stage.gradients, stage.forwards, stage.curve
+            stage.label,
+            stage.before,
+            stage.after,
+            alone,
+            rows,
+            stage.gradients,
+            stage.forwards,
+            stage.unit,
+            stage.curve,
         )
 
 

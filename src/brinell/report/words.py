@@ -15,6 +15,11 @@ _REACH = {
     "l1": "may make changes that sum to at most {eps} over the whole input",
     "l0": "may change at most {eps} values of the input, each as far as the bounds allow",
 }
+_UNITS = {
+    "gradients": "gradients",
+    "forwards": "queries",
+    "passes": "passes (a gradient is two, forward and backward)",
+}
 
 
 def percent(value: float) -> str:
@@ -120,7 +125,7 @@ def converged(record: "AuditRecord") -> str:
         if not record.robust.hits:
             return "No row stands, so there is nothing left for more effort to break."
         return "No gradients and no queries were spent, so nothing can be said of more effort."
-    unit = {"gradients": "gradients", "forwards": "queries"}[found.unit]
+    unit = _UNITS[found.unit]
     lead = f"The second half of the {unit} broke {count(found.broken) if found.broken else 'none'} of {count(n)} rows"
     if found.broken:
         return f"{lead}: the search has not converged, and more of them may break more."
@@ -152,9 +157,8 @@ def evidence(record: "AuditRecord") -> tuple[str, ...]:
 
 
 def course(record: "AuditRecord") -> str:
-    """Which unit the curves of the attacks are in."""
-    units = {stage.unit for stage in record.stages}
-    return "gradients" if units == {"gradients"} else "gradients, or queries where there are none"
+    """Which units the curves of the attacks are in."""
+    return " or ".join(dict.fromkeys(_UNITS[stage.unit] for stage in record.stages))
 
 
 def spent(record: "AuditRecord") -> str:
