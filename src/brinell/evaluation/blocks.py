@@ -88,10 +88,12 @@ def _confirm(case: Case, found: Found) -> tuple[Tensor, Tensor]:
 def confirm_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:
     """Judge every row a second time in another layout (reversed order, smaller batches), as read back from disk.
 
-    Rows on which the two disagree are unstable: rounding alone decides them. What the model itself draws meanwhile is
-    a function of the seed, so that a verification sees the same."""
+    Rows on which the two disagree are unstable: rounding alone decides them. Broken pictures are also judged rounded to
+    8 bits. What the model itself draws meanwhile is a function of the seed, so that a verification sees the same."""
     with same_random_state(case.draws.seed):
         _look_again(case, block, read_back)
+        if are_pictures(tuple(case.x.shape[1:]), case.bounds):
+            block.eight_bits = _still_broken_in_8_bits(case, block)
 
 
 def _look_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:
@@ -105,16 +107,14 @@ def _look_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> No
     block.unstable &= block.broken_by != WRONG_CLEAN
 
 
-def round_to_8_bits(case: Case, block: Block) -> None:
-    """For pictures, judge the broken rows once more with every value rounded to 8 bits toward the clean one."""
-    if not are_pictures(tuple(case.x.shape[1:]), case.bounds):
-        return
+def _still_broken_in_8_bits(case: Case, block: Block) -> Tensor:
+    """The judge's word on the broken rows with every value rounded to 8 bits toward the clean one, (N,) bool."""
     rows = (block.broken_by >= 0).nonzero().flatten()
-    block.eight_bits = torch.zeros_like(block.unstable)
+    still = torch.zeros_like(block.unstable)
     if len(rows):
         broken = case.take(rows)
-        with same_random_state(case.draws.seed):
-            block.eight_bits[rows] = judge(broken, toward(block.x_adv[rows], broken.x, case.bounds)).success
+        still[rows] = judge(broken, toward(block.x_adv[rows], broken.x, case.bounds)).success
+    return still
 
 
 def _with_batch(case: Case, batch: int) -> Case:

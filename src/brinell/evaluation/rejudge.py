@@ -11,7 +11,7 @@ from torch import Tensor
 from brinell.case import make_case
 from brinell.data import Source
 from brinell.errors import InputError
-from brinell.evaluation.blocks import NOT_BROKEN, WRONG_CLEAN, clean_block, confirm_again, round_to_8_bits
+from brinell.evaluation.blocks import NOT_BROKEN, WRONG_CLEAN, clean_block, confirm_again
 from brinell.evaluation.harvest import as_table
 from brinell.evaluation.record import AuditRecord
 from brinell.evaluation.survey import blocks
@@ -67,7 +67,6 @@ def _block_again(
     if x_adv is not None:
         block.x_adv = x_adv.to(case.x)
         confirm_again(case, block, lambda: x_adv)
-        round_to_8_bits(case, block)
     groups = {"class": y.numpy()} | {name: np.asarray(values)[rows] for name, values in source.groups.items()}
     again = as_table(facts, groups, case, block)
     judged = [name for name in _JUDGED if name in again.column_names] if x_adv is not None else []

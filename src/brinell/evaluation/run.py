@@ -12,7 +12,7 @@ import torch
 from brinell.attacks.base import POOL
 from brinell.case import Case, batch_for, check_logits, check_parts, make_case
 from brinell.data import Source
-from brinell.evaluation.blocks import clean_block, confirm_again, round_to_8_bits, run_stage
+from brinell.evaluation.blocks import clean_block, confirm_again, run_stage
 from brinell.evaluation.cascades import Cascade, describe
 from brinell.evaluation.folder import CLOCK, RECORD, RunFolder
 from brinell.evaluation.harvest import as_table, pick_gallery
@@ -180,7 +180,6 @@ def _attack_block(job: _Job, folder: RunFolder, rows: slice) -> pa.Table:
     folder.write_rows(rows, block.x_adv)
     kept = job.facts.examples == "all"
     confirm_again(case, block, (lambda: folder.read_rows(rows)) if kept else (lambda: block.x_adv.cpu()))
-    round_to_8_bits(case, block)
     groups = {name: values[rows] for name, values in job.groups.items()}
     return as_table(job.facts, groups, case, block)
 
