@@ -16,8 +16,8 @@ NAMES = {
     "Classifier", "Linf", "L2", "L1", "L0", "threat", "THREATS", "FGSM", "BIM", "PGD", "MomentumPGD", "ATTACKS",
     "Away", "Toward", "attack", "AttackResult", "audit", "Audit", "load_audit", "write_html", "harden", "Standard",
     "Tutorial", "FastFGSM", "PGDTraining", "RECIPES", "Rate", "InputError", "SmallCNN", "TutorialCNN",
-    "tutorial_classifier", "load_weights", "save_weights", "verify", "Verification", "Finding", "compare", "Comparison",
-    "robustness_curve", "RobustnessCurve", "spread", "Spread",
+    "tutorial_classifier", "load_weights", "save_weights", "verify", "Verification", "Discrepancy", "compare",
+    "Comparison", "robustness_curve", "RobustnessCurve", "spread", "Spread",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 

@@ -18,7 +18,7 @@ from brinell.defenses import Tutorial as Tutorial
 from brinell.errors import InputError as InputError
 from brinell.evaluation import Audit as Audit
 from brinell.evaluation import Comparison as Comparison
-from brinell.evaluation import Finding as Finding
+from brinell.evaluation import Discrepancy as Discrepancy
 from brinell.evaluation import RobustnessCurve as RobustnessCurve
 from brinell.evaluation import Spread as Spread
 from brinell.evaluation import Verification as Verification

@@ -59,7 +59,7 @@ def _verified(run: Path, given: dict[str, Any], display: "Display") -> "Verifica
     """The verification; where not even the record can be read, that it cannot."""
     from brinell.cli import loading
     from brinell.errors import InputError, InputMissingError
-    from brinell.evaluation import Finding, Verification, read_record, verify_run
+    from brinell.evaluation import Discrepancy, Verification, read_record, verify_run
 
     path = run / "run.json"
     if not path.is_file():
@@ -67,7 +67,7 @@ def _verified(run: Path, given: dict[str, Any], display: "Display") -> "Verifica
     try:
         record = read_record(path)
     except InputError as problem:
-        return Verification((Finding(path.name, str(problem)),))
+        return Verification((Discrepancy(path.name, str(problem)),))
     loaded = loading.load(_wanted(run, record, given), display)
     return verify_run(run, loaded.model, loaded.source, progress=display)
 

@@ -10,7 +10,7 @@ from brinell.evaluation.groups import GroupGap, GroupRow
 from brinell.evaluation.record import AuditRecord, Origin, read_record
 from brinell.evaluation.run import Options, run_audit
 from brinell.evaluation.spread import Spread, spread_of
-from brinell.evaluation.verify import Finding, Verification, verify_run
+from brinell.evaluation.verify import Discrepancy, Verification, verify_run
 
 __all__ = [
     "Audit",
@@ -18,8 +18,8 @@ __all__ = [
     "Comparison",
     "Contrast",
     "CurvePoint",
+    "Discrepancy",
     "EFFORTS",
-    "Finding",
     "GroupGap",
     "GroupRow",
     "Options",
@@ -32,9 +32,9 @@ __all__ = [
     "Walk",
     "choose",
     "compare",
+    "load_audit",
     "read_given",
     "read_record",
-    "load_audit",
     "run_audit",
     "run_curve",
     "spread_of",

@@ -24,7 +24,7 @@ from brinell.progress import Progress, silent
 from brinell.threats import threat
 
 
-class Finding(NamedTuple):
+class Discrepancy(NamedTuple):
     """Something that is not as it should be: ``what`` it is (a file, the model, the data), and how it differs."""
 
     what: str
@@ -40,7 +40,7 @@ class Verification:
 
     examples: saved examples that were judged again. notes: what could not be checked, and what may explain findings."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Discrepancy, ...]
     examples: int = 0
     notes: tuple[str, ...] = ()
 
@@ -49,7 +49,7 @@ class Verification:
         """Whether nothing was found."""
         return not self.findings
 
-    def __iter__(self) -> Iterator[Finding]:
+    def __iter__(self) -> Iterator[Discrepancy]:
         return iter(self.findings)
 
     def __len__(self) -> int:
@@ -78,7 +78,7 @@ def verify_run(
         record = read_record(folder / RECORD)
         ball = threat(record.settings.threat)
     except InputError as problem:
-        return Verification((Finding(RECORD, str(problem)),))
+        return Verification((Discrepancy(RECORD, str(problem)),))
     check_parts(model, ball, goal, record.settings.seed)
     findings = tuple(_check_files(folder, record))
     with evaluating(model, record.settings.seed):
@@ -91,37 +91,37 @@ def verify_run(
         except InputError as problem:
             if not findings:
                 raise
-            return Verification((*findings, Finding("the goal", str(problem))))
+            return Verification((*findings, Discrepancy("the goal", str(problem))))
         try:
             more = tuple(_check_table(folder, record, model, source, wanted, progress))
         except InputError as problem:  # files that cannot be read as what they should be
-            more = (Finding("the run folder", str(problem)),)
+            more = (Discrepancy("the run folder", str(problem)),)
     kept = record.settings.examples == "all"
     return Verification((*findings, *more), len(source) if kept else 0, tuple(_notes(record, model, bool(more))))
 
 
-def _check_files(folder: Path, record: AuditRecord) -> Iterator[Finding]:
+def _check_files(folder: Path, record: AuditRecord) -> Iterator[Discrepancy]:
     yield from _check_seal(folder / RECORD, record)
     for name, digest in record.files.items():
         if not (folder / name).is_file():
-            yield Finding(name, "the file is missing.")
+            yield Discrepancy(name, "the file is missing.")
         elif sha256(folder / name) != digest:
-            yield Finding(name, f"the file was changed: its sha256 is not {digest}, which the record holds.")
+            yield Discrepancy(name, f"the file was changed: its sha256 is not {digest}, which the record holds.")
     if (folder / CLOCK).is_file():  # a kill may cost it, and it says nothing of the results
         try:
             yield from _check_seal(folder / CLOCK, read_clock(folder / CLOCK))
         except InputError as problem:
-            yield Finding(CLOCK, str(problem))
+            yield Discrepancy(CLOCK, str(problem))
 
 
-def _check_seal(path: Path, facts: Sealed) -> Iterator[Finding]:
+def _check_seal(path: Path, facts: Sealed) -> Iterator[Discrepancy]:
     if facts.seal != facts.sha256:
-        yield Finding(path.name, "the file was edited: its facts do not give the sha256 that it holds.")
+        yield Discrepancy(path.name, "the file was edited: its facts do not give the sha256 that it holds.")
     elif path.read_text(encoding="utf-8") != as_json(facts):
-        yield Finding(path.name, "the file was edited, though its facts are the same.")
+        yield Discrepancy(path.name, "the file was edited, though its facts are the same.")
 
 
-def _check_model(record: AuditRecord, model: Classifier) -> Iterator[Finding]:
+def _check_model(record: AuditRecord, model: Classifier) -> Iterator[Discrepancy]:
     facts = record.settings.model
     here = {
         "weights' sha256": (facts.sha256, weights_sha256(model)),
@@ -131,7 +131,7 @@ def _check_model(record: AuditRecord, model: Classifier) -> Iterator[Finding]:
     yield from _compare("the model", here)
 
 
-def _check_data(record: AuditRecord, source: Source, found: Survey) -> Iterator[Finding]:
+def _check_data(record: AuditRecord, source: Source, found: Survey) -> Iterator[Discrepancy]:
     facts = record.settings.data
     here: dict[str, tuple[Any, Any]] = {
         "rows": (facts.n, len(source)),
@@ -141,25 +141,25 @@ def _check_data(record: AuditRecord, source: Source, found: Survey) -> Iterator[
     yield from _compare("the data", here)
 
 
-def _compare(what: str, pairs: dict[str, tuple[Any, Any]]) -> Iterator[Finding]:
+def _compare(what: str, pairs: dict[str, tuple[Any, Any]]) -> Iterator[Discrepancy]:
     for name, (there, here) in pairs.items():
         if there != here:
-            yield Finding(what, f"{name}: {there} in the record, {here} here.")
+            yield Discrepancy(what, f"{name}: {there} in the record, {here} here.")
 
 
 def _check_table(
     folder: Path, record: AuditRecord, model: Classifier, source: Source, goal: Goal, progress: Progress
-) -> Iterator[Finding]:  # fmt: skip
+) -> Iterator[Discrepancy]:  # fmt: skip
     """Record against table, the table against itself, and the table against the judge."""
     table = read_examples(folder / EXAMPLES, record)
     again = add_up(record.settings, record.warnings, [table])
     for name in sorted(again.model_fields_set - {"settings", "warnings"}):
         there, here = (facts.model_dump(mode="json")[name] for facts in (record, again))
-        yield from (Finding(RECORD, text) for text in _differences(name, there, here))
-    yield from (Finding(EXAMPLES, text) for text in account(record, table))
+        yield from (Discrepancy(RECORD, text) for text in _differences(name, there, here))
+    yield from (Discrepancy(EXAMPLES, text) for text in account(record, table))
     x_adv = map_adversarial(folder / ADVERSARIAL) if record.settings.examples == "all" else None
     for text in judge_again(record, table, x_adv, model, source, goal, progress):
-        yield Finding(EXAMPLES, text)
+        yield Discrepancy(EXAMPLES, text)
 
 
 def _differences(name: str, there: Any, here: Any) -> Iterator[str]:
