@@ -15,10 +15,9 @@ from helpers import IMAGE, curved, points
 NAMES = {
     "Classifier", "Linf", "L2", "L1", "L0", "threat", "THREATS", "FGSM", "BIM", "PGD", "MomentumPGD", "APGD", "Square",
     "FAB", "BasinHopping", "ATTACKS", "Away", "Toward", "attack", "AttackResult", "audit", "Audit", "load_audit",
-    "write_html",
-    "harden", "Standard", "Tutorial", "FastFGSM", "PGDTraining", "RECIPES", "Rate", "InputError", "SmallCNN",
-    "TutorialCNN", "cascades",
-    "tutorial_classifier", "load_weights", "save_weights",
+    "write_html", "harden", "Standard", "Tutorial", "FastFGSM", "PGDTraining", "RECIPES", "Rate", "InputError",
+    "SmallCNN", "TutorialCNN", "cascades", "tutorial_classifier", "load_weights", "save_weights", "verify",
+    "Verification", "Discrepancy", "compare", "Comparison", "robustness_curve", "RobustnessCurve", "spread", "Spread",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 

@@ -2,6 +2,9 @@ from brinell.api import AttackResult as AttackResult
 from brinell.api import attack as attack
 from brinell.api import audit as audit
 from brinell.api import harden as harden
+from brinell.api import robustness_curve as robustness_curve
+from brinell.api import spread as spread
+from brinell.api import verify as verify
 from brinell.attacks import APGD as APGD
 from brinell.attacks import ATTACKS as ATTACKS
 from brinell.attacks import BIM as BIM
@@ -18,6 +21,12 @@ from brinell.defenses import Standard as Standard
 from brinell.defenses import Tutorial as Tutorial
 from brinell.errors import InputError as InputError
 from brinell.evaluation import Audit as Audit
+from brinell.evaluation import Comparison as Comparison
+from brinell.evaluation import Discrepancy as Discrepancy
+from brinell.evaluation import RobustnessCurve as RobustnessCurve
+from brinell.evaluation import Spread as Spread
+from brinell.evaluation import Verification as Verification
+from brinell.evaluation import compare as compare
 from brinell.evaluation import load_audit as load_audit
 from brinell.evaluation.protocols import cascades as cascades
 from brinell.goals import Away as Away

@@ -13,7 +13,23 @@ from brinell.case import Case, check_logits, check_parts, make_case
 from brinell.data import read
 from brinell.defenses import Course, OnEpoch, Recipe, train
 from brinell.errors import InputError, InputTypeError
-from brinell.evaluation import Audit, Options, RunFolder, Scratch, choose, run_audit
+from brinell.evaluation import (
+    Audit,
+    Options,
+    Origin,
+    RobustnessCurve,
+    RunFolder,
+    Scratch,
+    Spread,
+    Verification,
+    Walk,
+    choose,
+    read_given,
+    run_audit,
+    run_curve,
+    spread_of,
+    verify_run,
+)
 from brinell.goals import Away, Goal
 from brinell.judge import judge, logits_of
 from brinell.models import Classifier, evaluating
@@ -81,7 +97,8 @@ def audit(
     model: Classifier, data: Any, threat: Threat, *, groups: Mapping[str, Any] | None = None,
     effort: str = "standard", cascade: str | Sequence[Any] | None = None, goal: Goal | None = None, seed: int = 0,
     alone: bool = False, batch_size: int | None = None, out: str | Path | None = None, resume: bool = False,
-    examples: Literal["all", "none"] = "all", origin: str | None = None, progress: Progress = silent,
+    examples: Literal["all", "none"] = "all", examples_from: Any = None, origin: str | Origin | None = None,
+    progress: Progress = silent,
 ) -> Audit:  # fmt: skip
     """Measure how robust ``model`` is, and for whom it breaks first: the main job.
 
@@ -92,20 +109,66 @@ def audit(
         cascade's result is the same either way.
     out: the run folder; without it the files live as long as the audit. resume: go on with an unfinished run there.
     examples: "none" keeps the adversarial inputs off the disk. origin: where the model comes from, for the record.
+    examples_from: somebody else's examples, row for row with the data: an .npz file with ``x_adv``, or an array. They
+        are judged before the attacks, or, with ``cascade=()``, instead of them.
     progress: called as ``progress(label, done, total)``.
     Memory does not grow with the number of rows. Raises InputError, InputTypeError, OutputExistsError."""
     if examples not in ("all", "none"):
         raise InputError(f'examples is {examples!r}; choose "all" or "none".')
     if resume and out is None:
         raise InputError("resume needs the run folder: pass out=...")
-    chosen = choose(cascade, effort, threat)
+    check_parts(model, threat, goal, seed)
+    alien = examples_from is not None
+    chosen = () if alien and cascade is not None and not len(cascade) else choose(cascade, effort, threat)
     source = read(data, groups, progress)
+    if alien:
+        chosen = (read_given(examples_from, source, model.bounds), *chosen)
     keep = Scratch() if out is None else None
     path = keep.path / "audit" if keep else Path(out or "")
     named = effort if cascade is None else cascade if isinstance(cascade, str) else "own"
     options = Options(named, alone, seed, batch_size, examples, origin, progress)
     record = run_audit(model, source, threat, goal, chosen, RunFolder(path), options, resume)
     return Audit(record, path, keep)
+
+
+def verify(
+    folder: str | Path, model: Classifier, data: Any, *, groups: Mapping[str, Any] | None = None,
+    goal: Goal | None = None, progress: Progress = silent,
+) -> Verification:  # fmt: skip
+    """Check a run folder against the model and the data that it speaks of.
+
+    Compares the sha256 of weights, data and files with the record, judges every saved example again, makes the table
+    anew from that and every number of the record from the table. data, groups: as they were given to ``audit``. goal:
+    needed where each row had a wanted label of its own.
+    Returns findings: what differs, named; none if all is fine. A seal is no signature: it shows edits, not who made
+    them. Raises InputMissingError where there is no finished run, InputError, InputTypeError."""
+    return verify_run(Path(folder), model, read(data, groups, progress), goal, progress)
+
+
+def robustness_curve(
+    model: Classifier, data: Any, threat: Threat, *, shares: Sequence[float] = (0.25, 0.5, 0.75, 1.0),
+    effort: str = "standard", cascade: str | Sequence[Any] | None = None, goal: Goal | None = None, seed: int = 0,
+    batch_size: int | None = None, progress: Progress = silent,
+) -> RobustnessCurve:  # fmt: skip
+    """Robust accuracy over eps, at ``shares`` of the threat set's.
+
+    From the smallest set to the largest, each on the rows that still stand: a row that is broken at one eps counts as
+    broken at every larger one, since its example lies in those sets too. The rest is as for ``audit``.
+    Raises InputError, InputTypeError."""
+    walk = Walk(shares, choose(cascade, effort, threat), seed, batch_size, progress)
+    return run_curve(model, read(data, progress=progress), threat, goal, walk)
+
+
+def spread(model: Classifier, data: Any, threat: Threat, *, seeds: int | Sequence[int] = 3, **options: Any) -> Spread:
+    """Robust accuracy under several seeds: its mean and range, and the rows that stand under all of them.
+
+    seeds: how many (0, 1, ...), or which. options: those of ``audit`` but ``out``, ``resume`` and ``seed``.
+    Raises InputError, InputTypeError."""
+    chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if len(set(chosen)) < 2:
+        raise InputError(f"seeds are {seeds}; a spread needs at least two different ones.")
+    options = {"examples": "none"} | options
+    return spread_of(chosen, (audit(model, data, threat, seed=seed, **options) for seed in chosen))
 
 
 def harden(

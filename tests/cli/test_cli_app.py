@@ -4,6 +4,7 @@ import io
 import re
 import resource
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -80,10 +81,15 @@ def test_the_examples_run_one_after_the_other(run: Run) -> None:
         "harden": ["--epochs", "1", "--n", "400"],
         "attack": ["-p", "steps=2", "--n", "20"],
         "audit": ["--effort", "quick", "--n", "20"],
+        "curve": ["--effort", "quick", "--n", "20"],
+        "verify": [],
+        "compare": [],
         "attacks": [],
     }
     assert {*shorter, "demo"} >= set(COMMANDS)
     for name, more in shorter.items():
+        if name == "compare":
+            shutil.copytree("runs/hard", example(name)[2])
         ended = run(*example(name), *more)
         assert (name, ended.code) == (name, 0), ended.err
 

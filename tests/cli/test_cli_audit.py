@@ -245,3 +245,59 @@ def test_ctrl_c_while_resuming_repeats_no_option(run: Run) -> None:
     assert ended.code == 130
     assert ended.err.endswith("--out a --resume\n")
     assert ended.err.count("--resume") == ended.err.count("--out") == 1
+
+
+# Examples that are there already, and several seeds
+
+
+def test_examples_of_another_program(run: Run) -> None:
+    assert run("attack", "FGSM", *TOY[1:], "--out", "theirs.npz").code == 0
+    ended = run(*TOY, "--examples-from", "theirs.npz", "--effort", "none", "--out", "a")
+    assert (ended.code, ended.err) == (0, "")
+    assert "no attacks, seed 0: examples from theirs.npz." in ended.out
+    standing = int((margins(np.load("toy.npz")["x"]) > 8 * 0.05).sum())
+    assert brinell.load_audit("a").robust_accuracy.hits == standing
+    assert run("verify", "a").code == 0
+    both = run(*TOY, "--examples-from", "theirs.npz", "--attack", "FGSM", "--out", "b")
+    assert "examples from theirs.npz, then FGSM; each on the rows that still stand" in both.out
+    assert run("audit", "nets.py:Linear", "toy.npz", "linf:0.02", "--examples-from", "theirs.npz", "--effort", "none",
+               "--out", "c").code == 0  # fmt: skip
+    assert brinell.load_audit("c").record.stages[0].refused == N
+
+
+def test_refused_examples_are_told_of(run: Run) -> None:
+    assert run("attack", "FGSM", *TOY[1:], "--out", "theirs.npz").code == 0
+    words = ("audit", "nets.py:Linear", "toy.npz", "linf:0.02", "--examples-from", "theirs.npz", "--effort", "none")
+    ended = run(*words)
+    assert f"and so no success: candidates {N} of examples from theirs.npz." in ended.out
+
+
+def test_how_far_the_effort_went_is_told(run: Run) -> None:
+    ended = run(*TOY, "--effort", "quick")
+    assert "The second half of the gradients broke none of 120 rows" in ended.out
+
+
+def test_the_spread_over_seeds(run: Run) -> None:
+    ended = run(*TOY, "--attack", "PGD:steps=2", "--seeds", 3, "--out", "a", "--json")
+    assert ended.code == 0
+    facts = json.loads(ended.out)
+    assert facts["spread"]["seeds"] == [0, 1, 2]
+    assert facts["spread"]["rates"][0]["value"] == facts["robust_accuracy"]["value"]
+    assert facts["spread"]["union"]["value"] <= facts["spread"]["low"]
+    assert "Robust accuracy over 3 seeds: mean " in ended.err
+    assert "spread" not in json.loads(run(*TOY, "--attack", "FGSM", "--out", "b", "--json").out)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--effort", "none"], "add --examples-from FILE"),
+        (["--examples-from", "nowhere.npz"], "there is no file nowhere.npz"),
+        (["--examples-from", "toy.npz"], "has no array x_adv; it has: x, y"),
+    ],
+)
+def test_wrong_use_of_examples(run: Run, workshop: Path, more: list[str], says: str) -> None:
+    ended = run(*TOY, *more)
+    assert ended.code == 2
+    assert says in ended.err
+    assert not (workshop / "runs").exists()

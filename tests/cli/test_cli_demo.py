@@ -53,6 +53,9 @@ def test_the_whole_way(run: Run, tmp_path: Path) -> None:
         with safe_open(weights, "pt") as file:
             assert list(file.keys())
         assert json.loads((folder / names[name] / "run.json").read_text())["settings"]["kind"] == "audit"
+    for name in names.values():
+        verified = run("verify", folder / name)
+        assert verified.code == 0, verified.out
     for sentence in conclusions(audits):
         assert sentence in " ".join(ended.out.split()) or sentence in ended.out
     page = (folder / "report.html").read_text()

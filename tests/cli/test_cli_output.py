@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from brinell.cli.output import for_machines, print_json, rate_facts, say, say_pairs, say_table, share
+from brinell.cli.output import for_machines, print_json, say, say_pairs, say_table, share
 from brinell.statistics import Rate
 
 
@@ -49,8 +49,6 @@ def test_for_machines_keeps_stdout_free(capsys: pytest.CaptureFixture[str]) -> N
 def test_rates() -> None:
     assert share(Rate(1, 2)) == "50.0% (9.5% to 90.5%)"
     assert share(Rate(0, 0)) == "undefined"
-    assert rate_facts(Rate(0, 0)) == {"value": None, "low": 0.0, "high": 1.0, "n": 0, "level": 0.95}
-    assert rate_facts(Rate(3, 4))["value"] == 0.75
 
 
 def test_json_has_no_nan() -> None:

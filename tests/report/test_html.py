@@ -76,6 +76,19 @@ def test_attacks_are_listed_with_what_they_did(page: Write, image: Audit, other:
         ]  # fmt: skip
 
 
+def test_how_far_the_search_went_is_told(page: Write, image: Audit, table: Audit) -> None:
+    found, kept = image.record.doubling, image.record.eight_bits
+    assert found is not None
+    assert kept is not None
+    text = page(image).text
+    assert f"The second half of the gradients broke {found.broken or 'none'} of 150 rows" in text
+    assert f"After rounding to 8 bits, each value toward the clean one, {kept.hits} of the {kept.n} broken" in text
+    rows = page(image).table("Rows standing once each had been given so many gradients")[1:]
+    for cells, stage in zip(rows, image.record.stages, strict=True):
+        assert cells == [stage.label, stage.unit, " ".join(f"{effort}: {standing}" for effort, standing in stage.curve)]
+    assert "8 bits" not in page(table).text
+
+
 def test_every_group_has_its_row_and_small_ones_say_so(page: Write, image: Audit) -> None:
     written = page(image)
     assert any(row.small for row in image.by_group("hand"))

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from brinell.evaluation import Audit, AuditRecord
-from brinell.report.words import attacker, each, exact, image_like, percent, plain, points, protocol, wilson
+from brinell.report.words import attacker, each, exact, percent, plain, points, protocol, wilson
+from brinell.shapes import image_like
 from brinell.statistics import Rate
 
 

@@ -8,9 +8,12 @@ from brinell import __version__
 from brinell.cli.attack import attack
 from brinell.cli.attacks import attacks
 from brinell.cli.audit import audit
+from brinell.cli.compare import compare
+from brinell.cli.curve import curve
 from brinell.cli.demo import demo
 from brinell.cli.exits import Commands
 from brinell.cli.harden import harden
+from brinell.cli.verify import verify
 
 # Plain help: typer's boxes would have it import rich, and take twice as long.
 app = typer.Typer(
@@ -20,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, attack, harden, attacks):
+for command in (demo, audit, verify, compare, curve, attack, harden, attacks):
     app.command()(command)
 
 
@@ -33,7 +36,8 @@ def brinell(
 
     Start with brinell demo. Every command shows an example with --help.
 
-    Exit codes: 0 done, 1 unexpected failure, 2 wrong use, 130 interrupted (what is done is kept).
+    Exit codes: 0 done, 1 unexpected failure (of verify: something differs), 2 wrong use, 130 interrupted (what is done
+    is kept).
     """
     if version:
         typer.echo(f"brinell {__version__}")

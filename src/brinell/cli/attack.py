@@ -66,7 +66,7 @@ def attack(
             batch_size=batch_size, progress=display,
         )  # fmt: skip
         facts = {
-            "kind": "attack", "attack": describe((chosen,))[0].model_dump(mode="json"), "model": loaded.origin,
+            "kind": "attack", "attack": describe((chosen,))[0].model_dump(mode="json"), "model": str(loaded.origin),
             "data": loaded.source.name, "threat": str(loaded.threat), "target": target, "seed": seed,
             **_measured(result),
         }  # fmt: skip
@@ -80,14 +80,12 @@ def attack(
 
 def _measured(result: "AttackResult") -> dict[str, Any]:
     """The numbers, as plain values; what is undefined is None."""
-    from brinell.cli import output
-
     moved = result.distance[result.success & (result.distance > 0)]
     n = len(result.distance)
     return {
         "n": n,
-        "clean_accuracy": output.rate_facts(result.clean_accuracy),
-        "robust_accuracy": output.rate_facts(result.robust_accuracy),
+        "clean_accuracy": result.clean_accuracy.facts(),
+        "robust_accuracy": result.robust_accuracy.facts(),
         "median_distance": float(moved.quantile(0.5)) if len(moved) else None,
         "gradients_per_row": int(result.gradients.sum()) / n,
         "forwards_per_row": int(result.forwards.sum()) / n,

@@ -2,17 +2,25 @@
 
 import shlex
 import time
+from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
 import typer
 
 from brinell.cli import options
 from brinell.cli.exits import if_interrupted
 
+if TYPE_CHECKING:
+    from brinell.attacks import Attack
+
 _Effort: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="quick|standard|thorough", help="How hard to try: standard unless given.", show_default=False),
+    typer.Option(
+        metavar="quick|standard|thorough",
+        help="How hard to try: standard unless given; none, with --examples-from, to judge only those.",
+        show_default=False,
+    ),
 ]
 _Attack: TypeAlias = Annotated[
     list[str] | None,
@@ -44,6 +52,21 @@ _Resume: TypeAlias = Annotated[
 _Examples: TypeAlias = Annotated[
     str, typer.Option(metavar="all|none", help="Whether the adversarial inputs are kept in the folder.")
 ]
+_ExamplesFrom: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Somebody else's adversarial examples, row for row with the data: an .npz with x_adv. Judged before the "
+        "attacks, or, with --effort none, instead of them.",
+        show_default=False,
+    ),
+]
+_Seeds: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        metavar="COUNT", min=1, help="Audit with so many seeds, and tell the spread; the folder holds the first."
+    ),
+]
 _Report: TypeAlias = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Also write a report, one HTML file.", show_default=False),
@@ -68,6 +91,8 @@ def audit(
     out: _Out = None,
     resume: _Resume = False,
     examples: _Examples = "all",
+    examples_from: _ExamplesFrom = None,
+    seeds: _Seeds = 1,
     report: _Report = None,
     as_json: options.Json = False,
 ) -> None:
@@ -88,40 +113,75 @@ def audit(
         display("loading PyTorch", 0, None)
         import brinell
         from brinell.cli import loading, tables, values
-        from brinell.evaluation import choose, summary
+        from brinell.evaluation import spread_of, summary
         from brinell.report import write_html
 
-        _check(effort, attack, out, resume, report)
-        own = tuple(values.named(brinell.ATTACKS, "attack", text) for text in attack or ())
-        effort = effort or "standard"
+        _check(effort, attack, out, resume, report, examples_from)
+        own = _own(attack)  # before the data are read, which takes longer than to see a slip
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
-        cascade = choose(own or None, effort, loaded.threat)
+        chosen = _chosen(effort, own, loaded.threat)
         shown = tables.which_groups(group, loaded.source.groups)
         folder = out or _new_folder()
-        tables.say_plan(loaded, target, cascade, f"{'chosen attacks' if own else effort}, seed {seed}")
+        tables.say_plan(loaded, target, chosen.attacks, f"{chosen.protocol}, seed {seed}", examples_from)
+        audit_with = partial(
+            brinell.audit, loaded.model, loaded.source, loaded.threat, effort=chosen.effort, cascade=chosen.cascade,
+            goal=values.read_goal(target), batch_size=batch_size, examples_from=examples_from, progress=display,
+        )  # fmt: skip
         with if_interrupted(lambda: _what_is_kept(folder, ctx.obj, out is None)):
-            done = brinell.audit(
-                loaded.model, loaded.source, loaded.threat, effort=effort, cascade=own or None,
-                goal=values.read_goal(target), seed=seed, alone=alone, batch_size=batch_size, out=folder,
-                resume=resume, examples=examples, origin=loaded.origin, progress=display,  # type: ignore[arg-type]
+            done = audit_with(
+                seed=seed, alone=alone, out=folder, resume=resume, examples=examples, origin=loaded.origin,  # type: ignore[arg-type]
             )  # fmt: skip
-        tables.say_audit(done, shown)
-        if report is not None:
-            output.say(f"Report: {write_html(done, report)}")
-        if as_json:
-            facts = summary(done)
+            tables.say_audit(done, shown)
+            if report is not None:
+                output.say(f"Report: {write_html(done, report)}")
+            facts = summary(done) if as_json else {}
+            if seeds > 1:
+                more = (audit_with(seed=seed + i, examples="none") for i in range(1, seeds))
+                found = spread_of(range(seed, seed + seeds), (done, *more))
+                output.say(str(found))
+                facts["spread"] = found.facts()
     if as_json:
         output.print_json(facts)
 
 
+class _Chosen(NamedTuple):
+    """What to attack with: what ``brinell.audit`` is told, what it will use, and what it is called."""
+
+    effort: str
+    cascade: "tuple[Attack, ...] | None"
+    attacks: "tuple[Attack, ...]"
+    protocol: str
+
+
+def _own(texts: list[str] | None) -> tuple[Any, ...]:
+    from brinell import ATTACKS
+    from brinell.cli.values import named
+
+    return tuple(named(ATTACKS, "attack", text) for text in texts or ())
+
+
+def _chosen(effort: str | None, own: tuple[Any, ...], threat: Any) -> _Chosen:
+    from brinell.evaluation import choose
+
+    if effort == "none":
+        return _Chosen("standard", (), (), "no attacks")
+    if own:
+        return _Chosen("standard", own, own, "chosen attacks")
+    effort = effort or "standard"
+    return _Chosen(effort, None, choose(None, effort, threat), effort)
+
+
 def _check(
-    effort: str | None, attack: list[str] | None, out: Path | None, resume: bool, report: Path | None
+    effort: str | None, attack: list[str] | None, out: Path | None, resume: bool, report: Path | None,
+    examples_from: Path | None,
 ) -> None:  # fmt: skip
     """Raise InputError on options that do not go together, before any work is done."""
     from brinell.errors import InputError
 
     if effort is not None and attack:
         raise InputError(f"--effort {effort} and --attack {attack[0]} exclude each other; leave one of them out.")
+    if effort == "none" and examples_from is None:
+        raise InputError("--effort none judges examples that are there already: add --examples-from FILE.")
     if resume and out is None:
         raise InputError("--resume needs the folder of the unfinished audit: add --out FOLDER.")
     if report is not None and report.is_dir():

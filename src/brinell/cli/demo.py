@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from brinell.cli.progress import Display
     from brinell.data import Source
     from brinell.defenses import Recipe
-    from brinell.evaluation import Audit
+    from brinell.evaluation import Audit, Origin
     from brinell.models import Classifier
 
 _Data: TypeAlias = Annotated[
@@ -34,6 +34,7 @@ _Quick: TypeAlias = Annotated[
 ]
 
 THREAT = "linf:0.3"
+WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,9 @@ def _walk(plan: Plan, folder: Path, seed: int, display: "Display") -> "dict[str,
         with _step(f"audit: {name}, {len(judged):,} digits it has never seen"):
             audits[name] = brinell.audit(
                 model, judged, brinell.threat(THREAT), effort=plan.effort, alone=True, seed=seed, out=where,
-                origin=f"brinell demo, {name}", progress=display,
+                origin=_origin(name, recipe, plan), progress=display,
             )  # fmt: skip
-        brinell.save_weights(model, where / "weights.safetensors")
+        brinell.save_weights(model, where / WEIGHTS)
     return audits
 
 
@@ -142,6 +143,16 @@ def _train(rows: "Source", recipe: "Recipe", epochs: int, seed: int, display: "D
     return brinell.harden(
         model, rows, brinell.threat(THREAT), recipe=recipe, epochs=epochs, seed=seed, progress=display
     )  # fmt: skip
+
+
+def _origin(name: str, recipe: "Recipe", plan: Plan) -> "Origin":
+    """What ``brinell verify`` has to load; the weights lie in the run folder."""
+    from brinell.evaluation import Origin
+
+    known: dict[str, Any] = {"data": plan.test, "n": plan.n, "weights": WEIGHTS, "name": f"brinell demo, {name}"}
+    if recipe.guarded:
+        return Origin(model="brinell.models:SmallCNN", bounds="0:1", **known)
+    return Origin(model="brinell.models:tutorial_classifier", **known)
 
 
 def _one_attack(model: "Classifier", judged: "Source", display: "Display") -> None:

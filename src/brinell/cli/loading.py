@@ -18,6 +18,7 @@ from brinell.cli.progress import Display
 from brinell.cli.values import read_bounds
 from brinell.data import Source, read, stratified
 from brinell.errors import InputError, InputMissingError, InputTypeError
+from brinell.evaluation import Origin
 from brinell.models import Classifier, evaluating, load_weights, same_random_state
 from brinell.threats import Ball, threat
 
@@ -35,12 +36,12 @@ class Wanted(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """What is there."""
+    """What is there, and the words that named it."""
 
     model: Classifier
     source: Source
     threat: Ball
-    origin: str
+    origin: Origin
 
 
 def load(wanted: Wanted, display: Display) -> Loaded:
@@ -52,7 +53,9 @@ def load(wanted: Wanted, display: Display) -> Loaded:
     if wanted.n is not None:
         source = stratified(source, wanted.n, wanted.seed)
     _try(model, source, ball, wanted.model)
-    return Loaded(model, source, ball, wanted.model + (f", weights {wanted.weights}" if wanted.weights else ""))
+    weights = None if wanted.weights is None else str(wanted.weights)
+    origin = Origin(model=wanted.model, data=wanted.data, weights=weights, bounds=wanted.bounds, n=wanted.n)
+    return Loaded(model, source, ball, origin)
 
 
 def load_model(spec: str, weights: Path | None, bounds: str | None, seed: int) -> Classifier:

@@ -67,12 +67,6 @@ def share(rate: "Rate") -> str:
     return f"{rate.value:.1%} ({low:.1%} to {high:.1%})"
 
 
-def rate_facts(rate: "Rate") -> dict[str, Any]:
-    """A rate for JSON, with its exact interval; undefined is null."""
-    value = rate.value if rate.n else None
-    return {"value": value, "low": rate.low, "high": rate.high, "n": rate.n, "level": rate.level}
-
-
 def _console() -> Console:
     """stdout as it is now: it may have been sent elsewhere."""
     told = sys.stdout.isatty() or "COLUMNS" in os.environ

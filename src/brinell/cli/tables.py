@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from brinell.attacks import Attack
 from brinell.cli.loading import Loaded
@@ -10,6 +11,7 @@ from brinell.errors import InputError
 from brinell.evaluation import Audit, GroupGap, GroupRow
 from brinell.evaluation.cascades import describe
 from brinell.evaluation.record import StageResult
+from brinell.report.words import evidence
 from brinell.threats import Ball
 
 CAVEAT = (
@@ -31,11 +33,14 @@ def scene(loaded: Loaded) -> list[tuple[str, str]]:
     ]
 
 
-def say_plan(loaded: Loaded, target: int | None, cascade: Sequence[Attack], protocol: str) -> None:
-    """What is about to be measured, in words, before any number."""
+def say_plan(
+    loaded: Loaded, target: int | None, cascade: Sequence[Attack], protocol: str, given: Path | None = None
+) -> None:  # fmt: skip
+    """What is about to be measured, in words, before any number. given: a file of examples, judged first."""
     wants = "any label but the true one" if target is None else f"the label {target}"
-    steps = ", then ".join(each.label for each in describe(tuple(cascade)))
-    leaves = "; each on the rows that still stand" if len(cascade) > 1 else ""
+    labels = [*([f"examples from {given.name}"] if given else []), *(each.label for each in describe(tuple(cascade)))]
+    steps = ", then ".join(labels)
+    leaves = "; each on the rows that still stand" if len(labels) > 1 else ""
     say_pairs([
         *scene(loaded),
         ("Attacker", f"Knows the network and its gradients; wants {wants}."),
@@ -73,6 +78,8 @@ def say_audit(audit: Audit, groups: Iterable[tuple[str, ...]]) -> None:
     ])  # fmt: skip
     say(CAVEAT)
     _say_stages(record.stages, record.clean.hits, record.settings.data.n)
+    for sentence in evidence(record):
+        say(sentence)
     for names in groups:
         _say_group(audit, names)
     if record.unstable:

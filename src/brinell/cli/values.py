@@ -20,6 +20,16 @@ def read_bounds(text: str) -> tuple[float, float]:
         raise InputError(f"the bounds are {text!r}; write LOW:HIGH, such as 0:1 or 0:255.") from problem
 
 
+def read_numbers(name: str, text: str) -> tuple[float, ...]:
+    """The numbers of ``"0.25,0.5,1"``. Raises InputError."""
+    try:
+        return tuple(_fraction(part) for part in text.split(","))
+    except (ValueError, ZeroDivisionError) as problem:
+        raise InputError(
+            f"the {name} are {text!r}; write numbers with commas between them, such as 0.5,1."
+        ) from problem
+
+
 def read_goal(target: int | None) -> Toward | None:
     """The goal of an attacker who wants the label ``target``; None, which is any wrong label, without one."""
     return None if target is None else Toward(target)

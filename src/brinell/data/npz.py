@@ -38,30 +38,39 @@ def load(path: Path) -> Arrays:
     the checksums of the archive are compared in passing. Raises InputError, naming the file, when it is
     damaged, when ``x`` or ``y`` is missing, and when an array holds Python objects.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy")]
-            _require(names, path)
-            chosen = [name for name in names if name in ("x", "y") or name.startswith(_PREFIX)]
-            arrays = {name: _array(archive, path, name) for name in chosen}
-    except InputError:
-        raise
-    except _DAMAGE as problem:
-        raise InputError(
-            f"{path} cannot be read: {problem}. If it is damaged or no .npz file, write it again: "
-            "np.savez(path, x=x, y=y)."
-        ) from problem
+    arrays = read_arrays(path, ("x", "y"), (_PREFIX,))
     x, y = arrays.pop("x"), arrays.pop("y")
     groups = {name.removeprefix(_PREFIX): np.array(values) for name, values in arrays.items()}
     return Arrays(x, y, groups=groups, name=path.name)
 
 
-def _require(names: list[str], path: Path) -> None:
-    missing = [name for name in ("x", "y") if name not in names]
+def read_arrays(path: Path, required: tuple[str, ...], more: tuple[str, ...] = ()) -> dict[str, Array]:
+    """The arrays of an .npz file that are ``required``, and those whose names begin with one of ``more``.
+
+    Raises InputError as ``load`` does.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy")]
+            _require(required, names, path)
+            chosen = [name for name in names if name in required or name.startswith(more)]
+            return {name: _array(archive, path, name) for name in chosen}
+    except InputError:
+        raise
+    except _DAMAGE as problem:
+        raise InputError(
+            f"{path} cannot be read: {problem}. If it is damaged or no .npz file, write it again: "
+            f"np.savez(path, {', '.join(f'{name}={name}' for name in required)})."
+        ) from problem
+
+
+def _require(required: tuple[str, ...], names: list[str], path: Path) -> None:
+    missing = [name for name in required if name not in names]
     if missing:
+        remedy = "x=inputs, y=labels, group_speaker=speakers" if "x" in required else f"{missing[0]}=..."
         raise InputError(
             f"{path} has no array {' and no array '.join(missing)}; it has: {', '.join(names) or 'none'}. "
-            "Write it as np.savez(path, x=inputs, y=labels, group_speaker=speakers)."
+            f"Write it as np.savez(path, {remedy})."
         )
 
 

@@ -2,16 +2,11 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from brinell.facts import Frozen
 from brinell.statistics import Rate
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EpochResult(_Frozen):
+class EpochResult(Frozen):
     """One epoch: mean loss, and accuracy on the held-out rows (None where there are none), clean, FGSM and PGD."""
 
     epoch: int
@@ -21,7 +16,7 @@ class EpochResult(_Frozen):
     pgd: Rate | None = None
 
 
-class TrainingLog(_Frozen):
+class TrainingLog(Frozen):
     """Settings and course of a training. ``best_epoch`` (from 1) is the one whose weights were kept."""
 
     recipe: str

@@ -2,23 +2,43 @@
 
 from brinell.evaluation.audit import Audit, load_audit, summary
 from brinell.evaluation.cascades import choose
+from brinell.evaluation.comparison import Comparison, Contrast, compare
+from brinell.evaluation.curve import CurvePoint, RobustnessCurve, Walk, run_curve
 from brinell.evaluation.efforts import EFFORTS
 from brinell.evaluation.folder import RunFolder, Scratch
+from brinell.evaluation.given import read_given
 from brinell.evaluation.groups import GroupGap, GroupRow
-from brinell.evaluation.record import AuditRecord
+from brinell.evaluation.record import AuditRecord, Origin, read_record
 from brinell.evaluation.run import Options, run_audit
+from brinell.evaluation.spread import Spread, spread_of
+from brinell.evaluation.verify import Discrepancy, Verification, verify_run
 
 __all__ = [
     "Audit",
     "AuditRecord",
+    "Comparison",
+    "Contrast",
+    "CurvePoint",
+    "Discrepancy",
     "EFFORTS",
     "GroupGap",
     "GroupRow",
     "Options",
+    "Origin",
+    "RobustnessCurve",
     "RunFolder",
     "Scratch",
+    "Spread",
+    "Verification",
+    "Walk",
     "choose",
+    "compare",
     "load_audit",
+    "read_given",
+    "read_record",
     "run_audit",
+    "run_curve",
+    "spread_of",
     "summary",
+    "verify_run",
 ]

@@ -10,8 +10,9 @@ import pyarrow as pa
 from torch import Tensor
 
 from brinell.errors import InputMissingError, OutputExistsError
-from brinell.evaluation.folder import ADVERSARIAL, EXAMPLES, RECORD, Scratch, map_adversarial, read_table
+from brinell.evaluation.folder import ADVERSARIAL, EXAMPLES, RECORD, Scratch, map_adversarial
 from brinell.evaluation.groups import GroupGap, GroupRow, by_group, group_gap, worst_group
+from brinell.evaluation.harvest import read_examples
 from brinell.evaluation.record import AuditRecord, read_record
 from brinell.statistics import Rate
 
@@ -40,9 +41,11 @@ class Audit:
     @cached_property
     def table(self) -> pa.Table:
         """A row per example: id, label, group_*, clean_prediction, broken_by (null: it stands; "clean": wrong without
-        an attack), adversarial_prediction, distance, gradients, forwards, unstable, and, where asked for, a column
-        ``alone: ATTACK`` that says whether the attack breaks the row on its own."""
-        return read_table(self.folder / EXAMPLES)
+        an attack), adversarial_prediction, distance, gradients, forwards, unstable; for pictures eight_bits (whether a
+        broken row stays so when rounded to 8 bits); for each attack ``gradients: ATTACK``, ``forwards: ATTACK``,
+        ``refused: ATTACK`` (its candidate was outside the threat set), and, where asked for, ``alone: ATTACK``, whether
+        it breaks the row on its own."""
+        return read_examples(self.folder / EXAMPLES, self.record)
 
     @property
     def x_adv(self) -> Tensor:
@@ -98,17 +101,15 @@ def load_audit(path: str | Path) -> Audit:
         unfinished = "; an unfinished run is there, go on with resume" if (folder / "parts").is_dir() else ""
         raise InputMissingError(f"there is no finished audit in {folder}{unfinished}.")
     audit = Audit(read_record(folder / RECORD), folder)
-    if audit.table.num_rows != audit.record.settings.data.n:
-        raise InputMissingError(f"{folder / EXAMPLES} holds {audit.table.num_rows} rows, the record says "
-                                f"{audit.record.settings.data.n}. Run the audit again.")  # fmt: skip
+    _ = audit.table  # damage shows here, not later
     return audit
 
 
 def summary(audit: Audit) -> dict[str, Any]:
     """The record with its rates and groups worked out, as plain values: what ``--json`` prints."""
     facts = audit.record.model_dump(mode="json")
-    facts["clean_accuracy"] = _rate(audit.clean_accuracy)
-    facts["robust_accuracy"] = _rate(audit.robust_accuracy)
+    facts["clean_accuracy"] = audit.clean_accuracy.facts()
+    facts["robust_accuracy"] = audit.robust_accuracy.facts()
     facts["groups"] = {name: _group(audit, name) for name in audit.record.settings.data.groups}
     return facts
 
@@ -124,10 +125,5 @@ def _group(audit: Audit, name: str) -> dict[str, Any]:
 
 def _row(row: GroupRow) -> dict[str, Any]:
     return row._asdict() | {
-        "clean_accuracy": _rate(row.clean_accuracy), "robust_accuracy": _rate(row.robust_accuracy),
+        "clean_accuracy": row.clean_accuracy.facts(), "robust_accuracy": row.robust_accuracy.facts(),
     }  # fmt: skip
-
-
-def _rate(rate: Rate) -> dict[str, Any]:
-    value = rate.value if rate.n else None
-    return {"value": value, "low": rate.low, "high": rate.high, "n": rate.n, "level": rate.level}

@@ -9,8 +9,10 @@ from torch import Tensor
 from brinell.attacks import Attack
 from brinell.attacks.base import Found
 from brinell.case import Case, check_logits
+from brinell.evaluation.eightbits import are_pictures, toward
 from brinell.goals import Away
 from brinell.judge import judge, logits_of, predictions
+from brinell.models.state import same_random_state
 from brinell.objectives import margin
 
 NOT_BROKEN, WRONG_CLEAN = -2, -1  # in ``broken_by``; else the position of the attack
@@ -26,10 +28,12 @@ class Block:
     gradients: Tensor  # (N, S) by stage
     forwards: Tensor  # (N, S)
     alone: Tensor  # (N, S) bool: broken by this attack, where it was tried
+    refused: Tensor  # (N, S) bool: its candidate is not finite, out of the bounds or outside the threat set
     adversarial_prediction: Tensor
     distance: Tensor
     unstable: Tensor
     height: Tensor  # how near the best attempt so far is to the goal: its margin, below 0 until the goal is reached
+    eight_bits: Tensor | None = None  # bool: broken also where values are rounded to 8 bits; None for no pictures
 
     @property
     def standing(self) -> Tensor:
@@ -46,7 +50,8 @@ def clean_block(case: Case, stages: int) -> Block:
     prediction = predictions(logits, case.y)
     return Block(
         x_adv=case.x.clone(), clean_prediction=prediction, broken_by=torch.where(wrong, WRONG_CLEAN, NOT_BROKEN),
-        gradients=costs, forwards=costs.clone(), alone=costs.bool(), adversarial_prediction=prediction.clone(),
+        gradients=costs, forwards=costs.clone(), alone=costs.bool(), refused=costs.bool(),
+        adversarial_prediction=prediction.clone(),
         distance=torch.zeros_like(case.x[:, 0].reshape(len(case), -1)[:, 0]), unstable=wrong & False,
         height=case.goal.gain(margin, logits, case.y),
     )  # fmt: skip
@@ -76,6 +81,7 @@ def _take_over(case: Case, block: Block, stage: int, rows: Tensor, found: Found)
     block.gradients[rows, stage] = found.gradients
     block.forwards[rows, stage] = found.forwards
     block.alone[rows, stage] = verdict.success
+    block.refused[rows, stage] = found.nominated & ~verdict.valid
     standing = block.standing[rows]
     better = standing & verdict.valid & (verdict.success | (verdict.height > block.height[rows]))
     block.x_adv[rows[better]] = found.x_adv[better]
@@ -86,7 +92,15 @@ def _take_over(case: Case, block: Block, stage: int, rows: Tensor, found: Found)
 def confirm_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:
     """Judge every row a second time in another layout (reversed order, smaller batches), as read back from disk.
 
-    Rows on which the two disagree are unstable: rounding alone decides them."""
+    Rows on which the two disagree are unstable: rounding alone decides them. Broken pictures are also judged rounded to
+    8 bits. What the model itself draws meanwhile is a function of the seed, so that a verification sees the same."""
+    with same_random_state(case.draws.seed):
+        _look_again(case, block, read_back)
+        if are_pictures(tuple(case.x.shape[1:]), case.bounds):
+            block.eight_bits = _still_broken_in_8_bits(case, block)
+
+
+def _look_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:
     order = torch.arange(len(case) - 1, -1, -1, device=case.x.device)
     second = case.take(order)
     verdict = judge(_with_batch(second, max(1, case.batch * 3 // 4)), read_back().to(case.x)[order])
@@ -95,6 +109,16 @@ def confirm_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> 
     block.distance = verdict.distance[back]
     block.unstable = verdict.success[back] != (block.broken_by >= 0)
     block.unstable &= block.broken_by != WRONG_CLEAN
+
+
+def _still_broken_in_8_bits(case: Case, block: Block) -> Tensor:
+    """The judge's word on the broken rows with every value rounded to 8 bits toward the clean one, (N,) bool."""
+    rows = (block.broken_by >= 0).nonzero().flatten()
+    still = torch.zeros_like(block.unstable)
+    if len(rows):
+        broken = case.take(rows)
+        still[rows] = judge(broken, toward(block.x_adv[rows], broken.x, case.bounds)).success
+    return still
 
 
 def _with_batch(case: Case, batch: int) -> Case:

@@ -28,6 +28,11 @@ class Foreign(Attack):
     source = "the user's own"
     call: Foreigner
 
+    @property
+    def label(self) -> str:
+        """What records call it."""
+        return _name(self.call)
+
     def search(self, case: Case) -> Found:
         """Call it once on the pool; its cost is shared out evenly over the rows."""
         seen = {True: 0, False: 0}
@@ -85,14 +90,16 @@ def describe(cascade: Cascade) -> tuple[AttackFacts, ...]:
 
 
 def _parameters(attack: Attack) -> dict[str, Any]:
-    values = {field.name: getattr(attack, field.name) for field in fields(attack)}  # type: ignore[arg-type]
+    told = [field.name for field in fields(attack) if field.repr]  # type: ignore[arg-type] # not arrays
+    values = {name: getattr(attack, name) for name in told}
     return {name: _name(value) if callable(value) else value for name, value in values.items()}
 
 
 def _label(attack: Attack) -> str:
     """The name, and the parameters that differ from their defaults: ``PGD(margin, structured, restarts=4)``."""
-    if isinstance(attack, Foreign):
-        return _name(attack.call)
+    own: str | None = getattr(attack, "label", None)
+    if own is not None:
+        return own
     changed = []
     for field in fields(attack):  # type: ignore[arg-type]
         value = getattr(attack, field.name)

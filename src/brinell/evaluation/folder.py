@@ -1,5 +1,6 @@
 """The run folder: written block by block, so that a killed audit resumes, and memory stays flat."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -119,6 +120,11 @@ class RunFolder:
             writer.close()
         _settle(partial, self.path / EXAMPLES)
 
+    def hashes(self) -> dict[str, str]:
+        """The sha256 of each file that the record vouches for, by name."""
+        names = (EXAMPLES, ADVERSARIAL, GALLERY)
+        return {name: sha256(self.path / name) for name in names if (self.path / name).is_file()}
+
     def clean_up(self) -> None:
         """Drop what only a resume needs."""
         shutil.rmtree(self.path / _PARTS, ignore_errors=True)
@@ -151,6 +157,12 @@ class RunFolder:
         """Read them back from the file."""
         assert self._tensor is not None
         return torch.from_numpy(np.array(np.memmap(**self._tensor, mode="r")[rows]))
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _settle(partial: Path, final: Path) -> None:

@@ -2,8 +2,10 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from brinell.errors import InputError
 from brinell.statistics import LEVEL, SMALL, Gap, Rate, gap, simultaneous
@@ -53,6 +55,12 @@ def by_group(table: pa.Table, names: tuple[str, ...], level: float = LEVEL) -> l
     ).to_pylist()  # fmt: skip
     rows = [_row(entry, columns, level) for entry in counted]
     return sorted(rows, key=lambda row: _order(row.group))
+
+
+def group_values(table: pa.Table, name: str) -> dict[Any, NDArray[np.bool_]]:
+    """The rows (N,) of each group of one attribute, in the order of their values."""
+    values = np.array([MISSING if value is None else value for value in table[f"group_{name}"].to_pylist()], object)
+    return {value: values == value for value in sorted(set(values.tolist()), key=_order)}
 
 
 def worst_group(table: pa.Table, names: tuple[str, ...]) -> GroupRow:

@@ -1,21 +1,22 @@
-"""From blocks to tables, and from tables to the record."""
+"""From blocks to the table of examples, and the rows to look at."""
 
-from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from safetensors.torch import save
 
 from brinell.case import Case
 from brinell.data import Source
+from brinell.errors import InputError
 from brinell.evaluation.blocks import NOT_BROKEN, WRONG_CLEAN, Block
 from brinell.evaluation.folder import EXAMPLES, GALLERY, RunFolder, read_table
-from brinell.evaluation.record import AuditRecord, Count, Settings, StageResult
+from brinell.evaluation.record import AuditRecord, Settings
 
 _SHOWN = 40  # rows that the gallery keeps
+_MAY_BE_NULL = ("broken_by", "eight_bits")  # where a row stands, and where it is not broken
 _Groups = dict[str, np.ndarray[Any, Any]]
 
 
@@ -35,12 +36,45 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
         "forwards": block.forwards.sum(1).cpu().numpy(),
         "unstable": block.unstable.cpu().numpy(),
     }
+    if block.eight_bits is not None:
+        columns["eight_bits"] = pa.array(block.eight_bits.cpu().numpy(), mask=(block.broken_by < 0).cpu().numpy())
     for stage, label in enumerate(labels):
         columns[f"gradients: {label}"] = block.gradients[:, stage].cpu().numpy()
         columns[f"forwards: {label}"] = block.forwards[:, stage].cpu().numpy()
+        columns[f"refused: {label}"] = block.refused[:, stage].cpu().numpy()
         if facts.alone:
             columns[f"alone: {label}"] = block.alone[:, stage].cpu().numpy()
     return pa.table(columns)
+
+
+def read_examples(path: Path, record: AuditRecord) -> pa.Table:
+    """The table in ``path``. Raises InputError where it is damaged, or is not that of the record."""
+    table, wanted = read_table(path), _columns(record)
+    if missing := [name for name in wanted if name not in table.column_names]:
+        raise InputError(f"{path} has no column {', '.join(map(repr, missing))}. Run the audit again.")
+    for name, kind in wanted.items():
+        column = table[name]
+        if kind is not None and (column.type != kind or (column.null_count and name not in _MAY_BE_NULL)):
+            what = f"{column.type}, not {kind}" if column.type != kind else f"missing in {column.null_count} rows"
+            raise InputError(f"{path}: the column {name!r} is {what}. Run the audit again.")
+    if table.num_rows != record.settings.data.n:
+        raise InputError(f"{path} holds {table.num_rows} rows, the record says {record.settings.data.n}. "
+                         "Run the audit again.")  # fmt: skip
+    return table
+
+
+def _columns(record: AuditRecord) -> dict[str, pa.DataType | None]:
+    """Names and types of the columns that the table of this audit has; those of groups are the data's own."""
+    whole, yes = pa.int64(), pa.bool_()
+    columns = dict.fromkeys(["id", "label", "clean_prediction", "adversarial_prediction"], whole)
+    columns |= {"broken_by": pa.string(), "distance": pa.float32(), "unstable": yes}
+    columns |= dict.fromkeys(f"group_{name}" for name in record.settings.data.groups)
+    columns |= {"eight_bits": yes} if record.eight_bits is not None else {}
+    each = {"gradients": whole, "forwards": whole, "refused": yes} | ({"alone": yes} if record.settings.alone else {})
+    columns |= {"gradients": whole, "forwards": whole}
+    return columns | {
+        f"{name}: {attack.label}": kind for attack in record.settings.cascade for name, kind in each.items()
+    }
 
 
 def _group_column(values: np.ndarray[Any, Any]) -> pa.Array:
@@ -49,43 +83,6 @@ def _group_column(values: np.ndarray[Any, Any]) -> pa.Array:
         return pa.array(values, from_pandas=True)
     texts = [None if value is None or value != value else str(value) for value in values.tolist()]
     return pa.array(texts, pa.string())
-
-
-def add_up(facts: Settings, warnings: tuple[str, ...], parts: Iterable[pa.Table]) -> AuditRecord:
-    """The record, from the tables of all blocks, one at a time."""
-    labels = [attack.label for attack in facts.cascade]
-    clean = robust = unstable = 0
-    totals = {label: dict.fromkeys(("broken", "alone", "gradients", "forwards"), 0) for label in labels}
-    for table in parts:
-        clean += _total(pc.equal(table["clean_prediction"], table["label"]))
-        robust += _total(pc.is_null(table["broken_by"]))
-        unstable += _total(table["unstable"])
-        for label, total in totals.items():
-            total["broken"] += _total(pc.equal(table["broken_by"], label))
-            for name in ("gradients", "forwards", *(["alone"] if facts.alone else [])):
-                total[name] += _total(table[f"{name}: {label}"])
-    n = facts.data.n
-    return AuditRecord(
-        settings=facts, warnings=warnings, clean=Count(hits=clean, n=n), robust=Count(hits=robust, n=n),
-        stages=_stages(facts, totals, clean), unstable=unstable,
-    )  # fmt: skip
-
-
-def _stages(facts: Settings, totals: dict[str, dict[str, int]], clean: int) -> tuple[StageResult, ...]:
-    stages, before = [], clean
-    for label, total in totals.items():
-        left = Count(hits=clean - total["alone"], n=facts.data.n) if facts.alone else None
-        after = before - total["broken"]
-        stages.append(StageResult(
-            label=label, before=before, after=after, alone=left,
-            gradients=total["gradients"], forwards=total["forwards"],
-        ))  # fmt: skip
-        before = after
-    return tuple(stages)
-
-
-def _total(column: Any) -> int:
-    return int(pc.sum(pc.cast(column, pa.int64())).as_py() or 0)
 
 
 def pick_gallery(folder: RunFolder, source: Source) -> None:

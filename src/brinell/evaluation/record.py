@@ -4,23 +4,22 @@ import json
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from brinell.errors import InputError
+from brinell.facts import Frozen, Sealed
 from brinell.statistics import Rate
 
 SCHEMA = 1
+# What effort is counted in. Passes, where queries outweigh gradients: a gradient is two, forward and backward.
+Unit: TypeAlias = Literal["gradients", "forwards", "passes"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelFacts(_Frozen):
+class ModelFacts(Frozen):
     """What was attacked."""
 
     network: str
@@ -32,7 +31,7 @@ class ModelFacts(_Frozen):
     origin: str | None = None
 
 
-class DataFacts(_Frozen):
+class DataFacts(Frozen):
     """What it was attacked on."""
 
     name: str
@@ -42,7 +41,23 @@ class DataFacts(_Frozen):
     groups: tuple[str, ...]
 
 
-class Versions(_Frozen):
+class Origin(Frozen):
+    """The words with which the command line named model and data: what ``brinell verify RUN`` needs.
+
+    weights: a path from where the command was given, or from the run folder. name: what to call it all, in short."""
+
+    model: str
+    data: str
+    weights: str | None = None
+    bounds: str | None = None
+    n: int | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return self.name or self.model + (f", weights {self.weights}" if self.weights else "")
+
+
+class Versions(Frozen):
     """Software and hardware of the run."""
 
     brinell: str
@@ -54,7 +69,7 @@ class Versions(_Frozen):
     threads: int
 
 
-class AttackFacts(_Frozen):
+class AttackFacts(Frozen):
     """One attack of the cascade, with every parameter, given or defaulted."""
 
     label: str
@@ -62,7 +77,7 @@ class AttackFacts(_Frozen):
     parameters: dict[str, Any]
 
 
-class Settings(_Frozen):
+class Settings(Frozen):
     """All that decides the outcome of an audit; two runs with equal settings end with the same record."""
 
     schema_version: Literal[1] = 1
@@ -72,17 +87,18 @@ class Settings(_Frozen):
     threat: str
     goal: str
     effort: str
-    cascade: tuple[AttackFacts, ...]
+    cascade: tuple[AttackFacts, ...] = Field(min_length=1)
     alone: bool
     seed: int
     precision: str
-    batch: int
-    block: int
+    batch: int = Field(gt=0)
+    block: int = Field(gt=0)
     examples: Literal["all", "none"]
     versions: Versions
+    origin: Origin | None = None
 
 
-class Count(_Frozen):
+class Count(Frozen):
     """``hits`` of ``n``: what a rate is stored as."""
 
     hits: int
@@ -94,8 +110,12 @@ class Count(_Frozen):
         return Rate(self.hits, self.n)
 
 
-class StageResult(_Frozen):
-    """What one attack did: rows standing before and after it in the cascade, and what it leaves alone, if asked."""
+class StageResult(Frozen):
+    """What one attack did: rows standing before and after it in the cascade, and what it leaves alone, if asked.
+
+    refused: candidates that are not finite, out of the bounds or outside the threat set, so that the judge did not ask
+    the model. curve: pairs of what a row had been given of ``unit`` by this attack, and the rows standing by then, at
+    every doubling."""
 
     label: str
     before: int
@@ -103,10 +123,27 @@ class StageResult(_Frozen):
     alone: Count | None
     gradients: int
     forwards: int
+    refused: int
+    unit: Unit
+    curve: tuple[tuple[int, int], ...]
 
 
-class AuditRecord(_Frozen):
-    """Settings and results of a finished audit. Robust accuracy is an upper bound: a stronger attack may break more."""
+class Doubling(Frozen):
+    """What the second half of the whole cascade's effort broke: what doubling the first half was good for.
+
+    spent: what a row that stands was given of ``unit``, on average. broken: rows that fell after half of that."""
+
+    unit: Unit
+    spent: float
+    broken: int
+
+
+class AuditRecord(Sealed):
+    """Settings and results of a finished audit. Robust accuracy is an upper bound: a stronger attack may break more.
+
+    doubling: None where no row stands, or nothing was spent. eight_bits: of the broken rows, those that stay broken
+    when every value is rounded to 8 bits toward the clean input; None for inputs that are no pictures in 0..1 or
+    0..255. files: the sha256 of the files beside the record."""
 
     settings: Settings
     warnings: tuple[str, ...]
@@ -114,6 +151,17 @@ class AuditRecord(_Frozen):
     robust: Count
     stages: tuple[StageResult, ...]
     unstable: int
+    doubling: Doubling | None = None
+    eight_bits: Count | None = None
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+class Clock(Sealed):
+    """When a run was finished, and how long its last session took for how many rows: what differs from run to run."""
+
+    finished: str
+    seconds_of_last_session: float
+    rows: int
 
 
 def versions_of(device: torch.device) -> Versions:
@@ -128,8 +176,21 @@ def versions_of(device: torch.device) -> Versions:
 def write_json(model: BaseModel, path: Path) -> None:
     """Write ``model`` so that a kill at any moment leaves either no file or a whole one."""
     partial = path.with_name(path.name + ".part")
-    partial.write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    partial.write_text(as_json(model), encoding="utf-8")
     partial.replace(path)
+
+
+def as_json(model: BaseModel) -> str:
+    """The text of ``model`` as it stands in a file."""
+    return model.model_dump_json(indent=2) + "\n"
+
+
+def read_clock(path: Path) -> Clock:
+    """The clock in ``path``. Raises InputError where it is damaged."""
+    try:
+        return Clock.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path} is damaged: {str(problem).splitlines()[0]}.") from problem
 
 
 def read_record(path: Path) -> AuditRecord:

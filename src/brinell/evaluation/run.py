@@ -1,7 +1,6 @@
 """How an audit is run: survey, preflight, block after block, and the record at the end."""
 
 import hashlib
-import json
 import time
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -17,18 +16,21 @@ from brinell.evaluation.blocks import clean_block, confirm_again, run_stage
 from brinell.evaluation.cascades import describe
 from brinell.evaluation.efforts import Cascade
 from brinell.evaluation.folder import CLOCK, RECORD, RunFolder
-from brinell.evaluation.harvest import add_up, as_table, pick_gallery
+from brinell.evaluation.harvest import as_table, pick_gallery
 from brinell.evaluation.preflight import notes, preflight
 from brinell.evaluation.record import (
     AuditRecord,
+    Clock,
     DataFacts,
     ModelFacts,
+    Origin,
     Settings,
     read_record,
     versions_of,
     write_json,
 )
 from brinell.evaluation.survey import Survey, blocks, survey
+from brinell.evaluation.tally import add_up
 from brinell.goals import Away, Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating, same_random_state
@@ -47,7 +49,7 @@ class Options(NamedTuple):
     seed: int
     batch: int | None
     examples: Literal["all", "none"]
-    origin: str | None
+    origin: str | Origin | None
     progress: Progress
 
 
@@ -101,6 +103,7 @@ def run_audit(
     record = add_up(job.facts, warnings, folder.parts(len(job.slices)))
     if options.examples == "all":
         pick_gallery(folder, source)
+    record = record.model_copy(update={"files": folder.hashes()}).sealed()
     write_json(record, folder.path / RECORD)
     _write_clock(folder, time.monotonic() - started, done)
     folder.clean_up()
@@ -132,16 +135,19 @@ def _settings(  # noqa: PLR0913 - a record has many fields
     return Settings(
         model=ModelFacts(
             network=type(model.net).__name__, sha256=weights_sha256(model), classes=classes, bounds=str(model.bounds),
-            parameters=sum(p.numel() for p in model.parameters()), normalize=model.normalizes, origin=options.origin,
+            parameters=sum(p.numel() for p in model.parameters()), normalize=model.normalizes,
+            origin=None if options.origin is None else str(options.origin),
         ),
         data=DataFacts(name=source.name, sha256=found.sha256, n=len(source), shape=found.shape, groups=groups),
-        threat=str(threat), goal=_goal_text(goal), effort=options.effort, cascade=describe(cascade),
+        threat=str(threat), goal=goal_text(goal), effort=options.effort, cascade=describe(cascade),
         alone=options.alone, seed=options.seed, precision=str(model.anchor.dtype).removeprefix("torch."), batch=batch,
         block=POOL * batch, examples=options.examples, versions=versions_of(model.anchor.device),
+        origin=options.origin if isinstance(options.origin, Origin) else None,
     )  # fmt: skip
 
 
-def _goal_text(goal: Goal) -> str:
+def goal_text(goal: Goal) -> str:
+    """What a record says of a goal whose labels are tensors: of many labels, their sha256."""
     labels = getattr(goal, "labels", None)
     if labels is None:
         return "away"
@@ -198,9 +204,6 @@ class _Meter:
 
 def _write_clock(folder: RunFolder, seconds: float, rows: int) -> None:
     """What differs from run to run stays out of the record."""
-    clock = {
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "seconds_of_last_session": round(seconds, 3),
-        "rows": rows,
-    }
-    (folder.path / CLOCK).write_text(json.dumps(clock, indent=2) + "\n", encoding="utf-8")
+    now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    clock = Clock(finished=now, seconds_of_last_session=round(seconds, 3), rows=rows)
+    write_json(clock.sealed(), folder.path / CLOCK)

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from brinell.errors import InputError
 from brinell.report.png import Pixels, data_uri
-from brinell.report.words import image_like
+from brinell.shapes import image_like
 
 if TYPE_CHECKING:
     from brinell.evaluation import Audit

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brinell.report.gallery import Gallery, gallery_of
-from brinell.report.words import attacker, plain, protocol, spent
+from brinell.report.words import attacker, course, evidence, plain, protocol, spent
 
 if TYPE_CHECKING:
     from brinell.evaluation import Audit, AuditRecord, GroupGap, GroupRow
@@ -26,6 +26,8 @@ class AttackRow(NamedTuple):
     rows: int
     gradients: int
     forwards: int
+    unit: str
+    curve: tuple[tuple[int, int], ...]
 
 
 class GroupView(NamedTuple):
@@ -55,6 +57,8 @@ class View(NamedTuple):
     attacks: tuple[AttackRow, ...]
     groups: tuple[GroupView, ...]
     gallery: Gallery
+    evidence: tuple[str, ...]
+    course: str
     spent: str
     settings: tuple[SettingsTable, ...]
 
@@ -65,7 +69,7 @@ def view_of(name: str, audit: "Audit") -> View:
     groups = tuple(_group(audit, group) for group in record.settings.data.groups)
     return View(
         name, audit, attacker(record), protocol(record), tuple(_attacks(record)), groups, gallery_of(audit),
-        spent(record), tuple(_settings(record)),
+        evidence(record), course(record), spent(record), tuple(_settings(record)),
     )  # fmt: skip
 
 
@@ -73,7 +77,17 @@ def _attacks(record: "AuditRecord") -> Iterator[AttackRow]:
     for stage in record.stages:
         rows = record.clean.hits if record.settings.alone else stage.before
         alone = stage.alone.rate if stage.alone else None
-        yield AttackRow(stage.label, stage.before, stage.after, alone, rows, stage.gradients, stage.forwards)
+        yield AttackRow(
+            stage.label,
+            stage.before,
+            stage.after,
+            alone,
+            rows,
+            stage.gradients,
+            stage.forwards,
+            stage.unit,
+            stage.curve,
+        )
 
 
 def _group(audit: "Audit", name: str) -> GroupView:

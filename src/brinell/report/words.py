@@ -3,6 +3,8 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+from brinell.shapes import image_like
+
 if TYPE_CHECKING:  # the rooms below import torch; the report needs only what their objects hold
     from brinell.evaluation import AuditRecord
     from brinell.statistics import Rate
@@ -12,6 +14,11 @@ _REACH = {
     "l2": "may change the whole input by a Euclidean length of at most {eps}",
     "l1": "may make changes that sum to at most {eps} over the whole input",
     "l0": "may change at most {eps} values of the input, each as far as the bounds allow",
+}
+_UNITS = {
+    "gradients": "gradients",
+    "forwards": "queries",
+    "passes": "passes (a gradient is two, forward and backward)",
 }
 
 
@@ -54,14 +61,6 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(plain, value)) or "none"
     return str(value)
-
-
-def image_like(shape: tuple[int, ...]) -> bool:
-    """Whether inputs of this shape can be looked at: (1, H, W), (3, H, W) or (H, W), and no long ribbon."""
-    if not (len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3))):
-        return False
-    short, long = sorted(shape[-2:])
-    return short >= 4 and long <= 8 * short
 
 
 def attacker(record: "AuditRecord") -> str:
@@ -117,6 +116,49 @@ def protocol(record: "AuditRecord") -> str:
         f"{names}; {order}. Every success is judged again in a fresh {facts.precision} forward pass, and "
         "once more in another batch layout."
     )
+
+
+def converged(record: "AuditRecord") -> str:
+    """What the second half of the effort broke: whether more of it would break more."""
+    found, n = record.doubling, record.settings.data.n
+    if found is None:
+        if not record.robust.hits:
+            return "No row stands, so there is nothing left for more effort to break."
+        return "No gradients and no queries were spent, so nothing can be said of more effort."
+    unit = _UNITS[found.unit]
+    lead = f"The second half of the {unit} broke {count(found.broken) if found.broken else 'none'} of {count(n)} rows"
+    if found.broken:
+        return f"{lead}: the search has not converged, and more of them may break more."
+    return f"{lead}: more of the same attacks would hardly break more; others still may."
+
+
+def at_8_bits(record: "AuditRecord") -> str | None:
+    """What is left of the broken rows in 8 bits; None where the inputs are no pictures, or no row is broken."""
+    kept = record.eight_bits
+    if kept is None or not kept.n:
+        return None
+    return (
+        f"After rounding to 8 bits, each value toward the clean one, {count(kept.hits)} of the {count(kept.n)} broken "
+        "rows stay broken."
+    )
+
+
+def refused(record: "AuditRecord") -> str | None:
+    """Candidates that did not count, whatever the model says of them; None where there are none."""
+    parts = [f"{count(stage.refused)} of {stage.label}" for stage in record.stages if stage.refused]
+    if not parts:
+        return None
+    return f"Outside the threat set or the bounds, or not finite, and so no success: candidates {', '.join(parts)}."
+
+
+def evidence(record: "AuditRecord") -> tuple[str, ...]:
+    """How far the robust accuracy can be trusted, in sentences."""
+    return tuple(text for text in (converged(record), at_8_bits(record), refused(record)) if text)
+
+
+def course(record: "AuditRecord") -> str:
+    """Which units the curves of the attacks are in."""
+    return " or ".join(dict.fromkeys(_UNITS[stage.unit] for stage in record.stages))
 
 
 def spent(record: "AuditRecord") -> str:

@@ -1,0 +1,64 @@
+"""``brinell curve``: robust accuracy over eps."""
+
+from typing import Annotated
+
+import typer
+
+from brinell.cli import options
+
+
+def curve(
+    model: options.Model,
+    data: options.Data,
+    threat: options.Threat,
+    weights: options.Weights = None,
+    bounds: options.BoundsText = None,
+    effort: Annotated[
+        str, typer.Option(metavar="quick|standard|thorough", help="How hard to try, at each eps.")
+    ] = "standard",
+    shares: Annotated[
+        str, typer.Option(metavar="SHARE,...", help="Which shares of the threat set's eps to try.")
+    ] = "0.25,0.5,0.75,1",
+    target: options.Target = None,
+    n: options.Rows = None,
+    seed: options.Seed = 0,
+    batch_size: options.BatchSize = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show how robust accuracy falls as eps grows.
+
+    From the smallest eps to the largest; a row that broke stays broken, and is not attacked again.
+
+    \b
+    Example:
+      brinell curve brinell.models:SmallCNN digits linf:0.3 \\
+        --weights hard/weights.safetensors --shares 0.25,0.5,1
+    """
+    from brinell.cli import output
+    from brinell.cli.progress import showing
+
+    with output.for_machines(as_json), showing() as display:
+        display("loading PyTorch", 0, None)
+        import brinell
+        from brinell.cli import loading, tables, values
+        from brinell.evaluation import choose
+
+        chosen = values.read_numbers("shares", shares)
+        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
+        cascade = choose(None, effort, loaded.threat)
+        tables.say_plan(loaded, target, cascade, f"{effort}, seed {seed}, at {len(chosen)} sizes of the threat set")
+        found = brinell.robustness_curve(
+            loaded.model, loaded.source, loaded.threat, shares=chosen, effort=effort, goal=values.read_goal(target),
+            seed=seed, batch_size=batch_size, progress=display,
+        )  # fmt: skip
+        rows = [["0 (clean)", output.share(found.clean_accuracy)]]
+        rows += [[f"{point.eps:g}", output.share(point.robust_accuracy)] for point in found.points]
+        output.say_table(["eps", f"left standing, n = {found.clean_accuracy.n:,}"], rows)
+        output.say(tables.CAVEAT)
+    if as_json:
+        points = [{"eps": point.eps, "robust_accuracy": point.robust_accuracy.facts()} for point in found.points]
+        output.print_json({
+            "kind": "curve", "model": str(loaded.origin), "data": loaded.source.name, "threat": str(loaded.threat),
+            "effort": effort, "seed": seed, "clean_accuracy": found.clean_accuracy.facts(), "points": points,
+            "unstable": found.unstable,
+        })  # fmt: skip
