@@ -18,6 +18,7 @@ from brinell.defenses import Tutorial as Tutorial
 from brinell.errors import InputError as InputError
 from brinell.evaluation import Audit as Audit
 from brinell.evaluation import load_audit as load_audit
+from brinell.evaluation.protocols import cascades as cascades
 from brinell.goals import Away as Away
 from brinell.goals import Toward as Toward
 from brinell.models import Classifier as Classifier
