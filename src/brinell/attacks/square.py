@@ -79,7 +79,8 @@ def propose(case: Case, x_adv: Tensor, share: float, luck: Tensor) -> Tensor:
 def hunt(case: Case, start: Tensor, shares: Sequence[float], objective: Objective) -> Found:
     """Random search from ``start`` (N, ...) in the set: a look at it, then a window of each share, best point kept.
 
-    One forward pass a row and look; rows leave once they are broken. No slopes are asked for."""
+    One forward pass a row and look; rows leave once they are broken. No slopes are asked for. The windows are drawn for
+    the stage and restart of the case: a second hunt in one stage needs another restart, ``case.at(restart=1)``."""
     turns = [partial(_query, share=share, query=query, objective=objective) for query, share in enumerate(shares)]
     hunters = _Hunters.muster(case, start, luck=draw_luck(case.x, case.draws, _FIRST))
     done = march(hunters, [partial(_see_start, objective=objective), *turns])

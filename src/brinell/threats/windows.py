@@ -6,6 +6,7 @@ The axes before them are planes: the colours of an image. All is index arithmeti
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from brinell.draws import Draws
@@ -101,12 +102,12 @@ def bumps(x: Tensor, size: tuple[int, int], luck: Tensor) -> Tensor:
 def tiles(x: Tensor, count: int, draws: Draws) -> Tensor:
     """Such a pair in each of about ``count`` times ``count`` tiles, signs and ways random, shaped like ``x``."""
     height, width = (max(1, length // count) for length in x.shape[-2:])
-    down, across = -(-x.shape[-2] // height), -(-x.shape[-1] // width)
-    luck = draws.bits((*x.shape[1:-2], down, across))
-    luck = luck.repeat_interleave(height, -2).repeat_interleave(width, -1)[..., : x.shape[-2], : x.shape[-1]]
+    down, across = x.shape[-2] // height, x.shape[-1] // width
+    luck = draws.bits((*x.shape[1:-2], down, across)).repeat_interleave(height, -2).repeat_interleave(width, -1)
     one, other = (way.reshape(height, width).repeat(down, across) for way in _bumps(height, width).to(x))
-    one, other = (way[: x.shape[-2], : x.shape[-1]] for way in (one, other))
-    return torch.where((luck & 1).bool(), one, other) * ((luck & 2) - 1).to(x.dtype)
+    hills = torch.where((luck & 1).bool(), one, other) * ((luck & 2) - 1).to(x.dtype)
+    rest = x.shape[-1] - across * width, x.shape[-2] - down * height  # what no tile covers stays 0
+    return F.pad(hills, (rest[0] // 2, rest[0] - rest[0] // 2, rest[1] // 2, rest[1] - rest[1] // 2))
 
 
 @lru_cache(maxsize=256)
