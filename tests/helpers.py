@@ -49,6 +49,7 @@ ATTACKS: dict[str, Attack] = {
     "PGD": PGD(steps=5),
     "PGD on margin, twice": PGD(steps=4, restarts=2, objective="margin"),
     "PGD from the center": PGD(steps=4, start="center", rel_step=0.4),
+    "PGD, annealed": PGD(steps=4, schedule="annealed", objective="margin"),
     "PGD from a pattern": PGD(steps=3, start="structured"),
     "MomentumPGD": MomentumPGD(steps=4, decay=0.9),
     "APGD": APGD(steps=6),

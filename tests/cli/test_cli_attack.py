@@ -43,7 +43,14 @@ def test_json_is_the_result_and_nothing_else(run: Run) -> None:
     more = ["-p", "steps=3", "--parameter", "objective=margin", "--seed", 5, "--n", 60, "--json"]
     ended = run("attack", "PGD:restarts=2", *TOY, *more)
     facts = json.loads(ended.out)
-    given = {"steps": 3, "rel_step": None, "restarts": 2, "objective": "margin", "start": "uniform"}
+    given = {
+        "steps": 3,
+        "rel_step": None,
+        "schedule": "constant",
+        "restarts": 2,
+        "objective": "margin",
+        "start": "uniform",
+    }
     assert facts["attack"] == {"label": "PGD(steps=3, restarts=2, margin)", "kind": "PGD", "parameters": given} or (
         facts["attack"]["parameters"] == given
     )

@@ -14,7 +14,7 @@ def test_lists_every_attack_with_its_source_and_parameters(run: Run) -> None:
         (row,) = (line for line in ended.out.splitlines() if line.startswith(f" {name} "))
         assert kind.source in row
         assert kind.access in row
-    assert "steps=40, rel_step=None, restarts=1, objective=cross_entropy, start=uniform" in ended.out
+    assert "steps=40, rel_step=None, schedule=constant, restarts=1, objective=cross_entropy, start=uniform" in ended.out
     assert all(f"{name}:EPS" in ended.out for name in THREATS)
 
 

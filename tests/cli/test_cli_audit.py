@@ -33,7 +33,7 @@ def test_says_threat_and_protocol_before_the_numbers(run: Run) -> None:
     assert said["Threat"].startswith("linf:0.05. Every value may change by at most 0.05")
     assert "(0, 1)" in said["Threat"]
     assert "any label but the true one" in said["Attacker"]
-    assert said["Protocol"].startswith("quick, seed 0: FGSM, then PGD(steps=20), then ")
+    assert said["Protocol"].startswith("quick, seed 0: FGSM, then PGD(steps=10, annealed, center), then ")
     assert said["Data"] == "120 rows of toy.npz; groups: site, sex"
     assert "nets.py:Linear" in said["Model"]
     order = [ended.out.index(word) for word in ("Threat", "Protocol", "Clean accuracy", "Robust accuracy")]
@@ -115,7 +115,7 @@ def test_each_attack_alone(run: Run) -> None:
     ended = run(*QUICK, "--alone", "--json")
     record = json.loads(ended.out)
     assert record["settings"]["alone"] is True
-    assert [stage["alone"]["hits"] for stage in record["stages"]] == [record["robust"]["hits"]] * 3
+    assert [stage["alone"]["hits"] for stage in record["stages"]] == [record["robust"]["hits"]] * 4
     assert "left if alone" in ended.err
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from brinell.attacks.base import Attack, Found, check_counts
-from brinell.attacks.loop import Momentum, Plan, annealed, climb
+from brinell.attacks.loop import DECAY, Momentum, Plan, annealed, climb
 from brinell.attacks.square import hunt, propose, shrunk
 from brinell.attacks.starts import carried
 from brinell.case import Case
@@ -19,7 +19,6 @@ _JUMPS = (0.06, 0.18, 0.01, 0.1, 0.03)  # share of the input in the window that 
 _WINDOW = 0.8  # of the input, at the first look: as in Square
 _EARLY, _LATE = 0.02, 0.42  # the part of Square's schedule that the looks go through: windows of medium size
 _JUMP, _WALK = 0.3, 0.15  # first steps, as shares of eps: after a jump, and from the best point itself
-_LAST_STEP, _DECAY = 0.05, 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,5 +102,5 @@ class BasinHopping(Attack):
         if jumps:
             luck = draw_luck(case.x, case.draws, 0)[:, 0]
             case = case.after(propose(case, carried(case), _JUMPS[number // 2 % len(_JUMPS)], luck))
-        sizes = annealed(_JUMP if jumps else _WALK, _LAST_STEP, self.steps)
-        return climb(case, Plan(carried, objective, sizes, Momentum(_DECAY)))
+        sizes = annealed(_JUMP if jumps else _WALK, self.steps)
+        return climb(case, Plan(carried, objective, sizes, Momentum(DECAY)))

@@ -19,6 +19,7 @@ from brinell.rows import per_row, unit_rows
 from brinell.threats.base import Place
 
 _FULL = 0.98  # a pool is packed anew when less than this share of it stands: packing costs 1/20 of a step
+DECAY, LAST = 0.75, 0.05  # of annealed steps: what stays of earlier directions, and the last length
 _PATIENCE = 4  # steps between two looks at a GPU pool: each look waits for the device
 
 
@@ -94,9 +95,10 @@ class Momentum:
         return (total,), move(at.case, at.x_adv, total, at.share)
 
 
-def annealed(first: float, last: float, steps: int) -> tuple[float, ...]:
-    """Step lengths that fall from ``first`` towards ``last`` along half a cosine."""
-    return tuple(last + (first - last) * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps))
+def annealed(first: float, steps: int) -> tuple[float, ...]:
+    """Step lengths that fall from ``first`` towards a twentieth of eps along half a cosine; to be taken with momentum
+    of ``DECAY``."""
+    return tuple(LAST + (first - LAST) * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps))
 
 
 class Plan(NamedTuple):

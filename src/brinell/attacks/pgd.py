@@ -3,13 +3,24 @@
 from dataclasses import dataclass
 
 from brinell.attacks.base import Attack, Found, check_counts
-from brinell.attacks.loop import Momentum, Plan, annealed, climb, climb_again, plain
+from brinell.attacks.loop import DECAY, Momentum, Plan, Rule, annealed, climb, climb_again, plain
 from brinell.attacks.starts import Start, center
 from brinell.attacks.starts import resolve as resolve_start
 from brinell.case import Case
 from brinell.errors import InputError
 from brinell.objectives import Objective
 from brinell.objectives import resolve as resolve_objective
+
+
+def _constant(steps: int, rel_step: float | None) -> tuple[tuple[float, ...], Rule]:
+    return (rel_step or 2.5 / steps,) * steps, plain
+
+
+def _annealed(steps: int, rel_step: float | None) -> tuple[tuple[float, ...], Rule]:
+    return annealed(rel_step or 1.0, steps), Momentum(DECAY)
+
+
+_SCHEDULES = {"constant": _constant, "annealed": _annealed}
 
 
 def _check(steps: int, rel_step: float | None, restarts: int = 1) -> None:
@@ -52,8 +63,8 @@ class PGD(Attack):
 
     rel_step: length of a step as a share of eps, ``2.5 / steps`` by default (the paper's choice); a step of 0.01 at
         eps 0.3 is ``rel_step=0.01 / 0.3``.
-    last_step: if given, steps fall from ``rel_step`` to this share of eps along a cosine.
-    decay: share of the sum of earlier directions that each step keeps, as in MomentumPGD; 0 (default) is no momentum.
+    schedule: "constant" (default) is the paper's: steps of one length, each along its own gradient. With "annealed"
+        steps fall from ``rel_step``, 1 by default, along a cosine, and each keeps 0.75 of the directions before it.
     objective: "cross_entropy" (default), "margin", "dlr", "probability_margin", or a callable of logits and labels.
     start: "uniform" (default), "center", "structured" (stripes, blocks and corners), "carried" (the best point that
         earlier attacks of a cascade found), or a callable.
@@ -63,18 +74,15 @@ class PGD(Attack):
     source = "arXiv:1706.06083"
     steps: int = 40
     rel_step: float | None = None
-    last_step: float | None = None
-    decay: float = 0.0
+    schedule: str = "constant"
     restarts: int = 1
     objective: str | Objective = "cross_entropy"
     start: str | Start = "uniform"
 
     def __post_init__(self) -> None:
         _check(self.steps, self.rel_step, self.restarts)
-        if self.last_step is not None and not 0 <= self.last_step < float("inf"):
-            raise InputError(f"last_step is {self.last_step}; it is a share of eps, at least 0, such as 0.05.")
-        if not 0 <= self.decay < float("inf"):
-            raise InputError(f"decay is {self.decay}; it is the share of earlier directions that stays, such as 0.75.")
+        if self.schedule not in _SCHEDULES:
+            raise InputError(f"schedule is {self.schedule!r}; choose one of {', '.join(_SCHEDULES)}.")
         resolve_objective(self.objective)
         resolve_start(self.start)
 
@@ -90,9 +98,7 @@ class PGD(Attack):
 
     def search(self, case: Case) -> Found:
         """At most ``restarts`` times ``steps`` gradients and one forward pass a row."""
-        first = self.rel_step or 2.5 / self.steps
-        sizes = (first,) * self.steps if self.last_step is None else annealed(first, self.last_step, self.steps)
-        rule = Momentum(self.decay) if self.decay else plain
+        sizes, rule = _SCHEDULES[self.schedule](self.steps, self.rel_step)
         plan = Plan(resolve_start(self.start), resolve_objective(self.objective), sizes, rule)
         return climb_again(case, plan, self.restarts)
 

@@ -105,7 +105,7 @@ def _label(attack: Attack) -> str:
         value = getattr(attack, field.name)
         if field.default is MISSING or value != field.default:
             text = _name(value) if callable(value) else f"{value:g}" if isinstance(value, float) else str(value)
-            changed.append(text if field.name in ("objective", "start") else f"{field.name}={text}")
+            changed.append(text if field.name in ("objective", "start", "schedule") else f"{field.name}={text}")
     return f"{type(attack).__name__}({', '.join(changed)})" if changed else type(attack).__name__
 
 

@@ -9,9 +9,9 @@ Cascade: TypeAlias = tuple[Attack, ...]
 
 # One step for the undefended; short walks with falling steps, first on cross-entropy, where the margin is flat; then
 # all effort to the rows near the boundary: a few of them decide how many fall.
-_WALK = PGD(steps=10, rel_step=1.0, last_step=0.05, decay=0.75, start="center")
-_CLIMB = PGD(steps=20, rel_step=1.0, last_step=0.05, decay=0.75, objective="margin")
-_STRIPES = PGD(steps=20, rel_step=1.0, last_step=0.05, decay=0.75, objective="margin", start="structured")
+_WALK = PGD(steps=10, schedule="annealed", start="center")
+_CLIMB = PGD(steps=20, schedule="annealed", objective="margin")
+_STRIPES = PGD(steps=20, schedule="annealed", objective="margin", start="structured")
 
 EFFORTS: dict[str, Cascade] = {
     "quick": (FGSM(), _WALK, _CLIMB, BasinHopping(rounds=8)),
