@@ -1,6 +1,7 @@
 from brinell.api import AttackResult as AttackResult
 from brinell.api import attack as attack
 from brinell.api import audit as audit
+from brinell.api import diagnose as diagnose
 from brinell.api import harden as harden
 from brinell.attacks import ATTACKS as ATTACKS
 from brinell.attacks import BIM as BIM
@@ -14,9 +15,13 @@ from brinell.defenses import Standard as Standard
 from brinell.defenses import Tutorial as Tutorial
 from brinell.errors import InputError as InputError
 from brinell.evaluation import Audit as Audit
+from brinell.evaluation import Diagnosis as Diagnosis
+from brinell.evaluation import Finding as Finding
 from brinell.evaluation import load_audit as load_audit
 from brinell.goals import Away as Away
 from brinell.goals import Toward as Toward
+from brinell.models import BPDA as BPDA
+from brinell.models import EOT as EOT
 from brinell.models import Classifier as Classifier
 from brinell.models import SmallCNN as SmallCNN
 from brinell.models import TutorialCNN as TutorialCNN

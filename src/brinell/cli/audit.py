@@ -3,12 +3,15 @@
 import shlex
 import time
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from brinell.cli import options
-from brinell.cli.exits import if_interrupted
+from brinell.cli.exits import MissedError, if_interrupted
+
+if TYPE_CHECKING:
+    from brinell.evaluation import Diagnosis
 
 _Effort: TypeAlias = Annotated[
     str | None,
@@ -44,6 +47,18 @@ _Resume: TypeAlias = Annotated[
 _Examples: TypeAlias = Annotated[
     str, typer.Option(metavar="all|none", help="Whether the adversarial inputs are kept in the folder.")
 ]
+_Diagnose: TypeAlias = Annotated[
+    bool,
+    typer.Option("--diagnose/--no-diagnose", help="Whether to check that the model does not hide its gradients."),
+]
+_Require: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="sound|doubtful",
+        help="End with exit code 3 where the verdict of the diagnosis is worse.",
+        show_default=False,
+    ),
+]
 _Report: TypeAlias = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Also write a report, one HTML file.", show_default=False),
@@ -68,6 +83,8 @@ def audit(
     out: _Out = None,
     resume: _Resume = False,
     examples: _Examples = "all",
+    diagnose: _Diagnose = True,
+    require: _Require = None,
     report: _Report = None,
     as_json: options.Json = False,
 ) -> None:
@@ -92,6 +109,7 @@ def audit(
         from brinell.report import write_html
 
         _check(effort, attack, out, resume, report)
+        _check_demand(require, diagnose)
         own = tuple(values.named(brinell.ATTACKS, "attack", text) for text in attack or ())
         effort = effort or "standard"
         cascade = choose(own or None, effort)
@@ -103,7 +121,8 @@ def audit(
             done = brinell.audit(
                 loaded.model, loaded.source, loaded.threat, effort=effort, cascade=own or None,
                 goal=values.read_goal(target), seed=seed, alone=alone, batch_size=batch_size, out=folder,
-                resume=resume, examples=examples, origin=loaded.origin, progress=display,  # type: ignore[arg-type]
+                resume=resume, examples=examples, diagnose=diagnose, origin=loaded.origin,  # type: ignore[arg-type]
+                progress=display,
             )  # fmt: skip
         tables.say_audit(done, shown)
         if report is not None:
@@ -112,6 +131,7 @@ def audit(
             facts = summary(done)
     if as_json:
         output.print_json(facts)
+    _demand(require, done.diagnosis)
 
 
 def _check(
@@ -126,6 +146,27 @@ def _check(
         raise InputError("--resume needs the folder of the unfinished audit: add --out FOLDER.")
     if report is not None and report.is_dir():
         raise InputError(f"--report {report} is a folder; name a file, such as {report / 'report.html'}.")
+
+
+def _check_demand(require: str | None, diagnose: bool) -> None:
+    """Raise InputError on a demand that cannot be met."""
+    from brinell.errors import InputError
+
+    if require not in (None, "sound", "doubtful"):
+        raise InputError(f"--require is {require}; choose sound, or doubtful to let only unsound ones fail.")
+    if require is not None and not diagnose:
+        raise InputError(f"--require {require} needs the diagnosis; leave --no-diagnose out.")
+
+
+def _demand(require: str | None, diagnosis: "Diagnosis | None") -> None:
+    """Raise MissedError where the verdict is worse than demanded."""
+    from brinell.evaluation import VERDICTS
+
+    verdicts: list[str] = [*VERDICTS]
+    if require is None or diagnosis is None or verdicts.index(diagnosis.verdict) <= verdicts.index(require):
+        return
+    found = "; ".join(f"{finding.name}: {finding.outcome}" for finding in diagnosis.concerns)
+    raise MissedError(f"the verdict is {diagnosis.verdict}, and --require {require} was given ({found}).")
 
 
 def _new_folder() -> Path:

@@ -35,6 +35,7 @@ class Foreign(Attack):
     The model it gets is the Classifier: raw inputs in, logits out. Passes are counted where they go through it."""
 
     source = "the user's own"
+    access = "whatever it asks of the model"
     call: Foreigner
 
     def search(self, case: Case) -> Found:

@@ -11,6 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from brinell.errors import InputError
+from brinell.evaluation.findings import Diagnosis
 from brinell.statistics import Rate
 
 SCHEMA = 1
@@ -79,6 +80,7 @@ class Settings(_Frozen):
     batch: int
     block: int
     examples: Literal["all", "none"]
+    diagnose: bool = False
     versions: Versions
 
 
@@ -114,6 +116,7 @@ class AuditRecord(_Frozen):
     robust: Count
     stages: tuple[StageResult, ...]
     unstable: int
+    diagnosis: Diagnosis | None = None  # None where it was turned off
 
 
 def versions_of(device: torch.device) -> Versions:
