@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     outputs.apart,
     slope.exists,
     slope.of_cross_entropy,
+    slope.everywhere,
     slope.is_true,
     jumps.continuous,
     slope.reaches,

@@ -1,5 +1,7 @@
 """Is there a slope, is it the true one, and does it lead anywhere?"""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -36,7 +38,7 @@ def exists(trial: Trial) -> Finding:
             remedy=_BPDA,
         )  # fmt: skip
     level, crossing = _crossing(trial)
-    lost = int((crossing.nan_to_num(0.0) < _FLAT * level).sum())
+    lost = int((crossing < _FLAT * level).sum())
     figures = f"zero, vanishing or not finite on {share(lost, len(trial))}."
     if surely_above(lost, len(trial), trial.level) <= 0.05:
         return fine(name, figures)
@@ -56,9 +58,8 @@ _BPDA = (
 
 def _crossing(trial: Trial) -> tuple[Tensor, Tensor]:
     """The margin's size, and what the slope promises for crossing the range of every input, (N,) each."""
-    grad = slopes(trial.case, margin)
-    width = torch.as_tensor(trial.case.bounds.width).to(grad)
-    return margin(trial.logits, trial.case.y).abs(), flat(grad.abs() * width).sum(1)
+    width = torch.as_tensor(trial.case.bounds.width).to(trial.slope)
+    return margin(trial.logits, trial.case.y).abs(), flat(trial.slope.abs() * width).sum(1)
 
 
 def of_cross_entropy(trial: Trial) -> Finding:
@@ -79,6 +80,35 @@ def of_cross_entropy(trial: Trial) -> Finding:
         remedy='Use attacks on the margin (objective="margin"), which scaling does not change, or divide the logits '
         "by a constant: no decision changes by that.",
     )  # fmt: skip
+
+
+def everywhere(trial: Trial) -> Finding:
+    """At the data, most of the inputs that the margin depends on elsewhere have a slope."""
+    name = "the slope reaches most inputs"
+    if trial.slopeless:
+        return skip(name, "the model gives no gradient.")
+    elsewhere = replace(trial.case, x=inner_points(trial.case, share=1.0))
+    used = ~_vanishing(slopes(elsewhere, margin).nan_to_num()).all(0)
+    vanished = _vanishing(trial.slope)[:, used].double().mean(1)
+    lost = int((vanished > 0.5).sum())
+    figures = (
+        f"of the inputs that count at random points of the whole range, {float(vanished.median()):.0%} have next to no "
+        f"slope at the data (the median row); more than half on {share(lost, len(trial))}."
+    )
+    if surely_above(lost, len(trial), trial.level) <= 0.5:
+        return fine(name, figures)
+    return Finding(
+        name=name, outcome="warning", figures=figures,
+        cause="Units are saturated at the data: a steep sigmoid or tanh, clipping, or soft thresholds at the input.",
+        remedy="Give the layer a gentler stand-in for the backward pass: BPDA(layer, backward=...) "
+        "(arXiv:1802.00420); start from random points, and add an attack that needs no gradients.",
+    )  # fmt: skip
+
+
+def _vanishing(grad: Tensor) -> Tensor:
+    """Whether each input's slope is below a millionth of the row's largest, (N, D) bool."""
+    size = flat(grad).abs()
+    return size <= 1e-6 * size.amax(1, keepdim=True)
 
 
 def is_true(trial: Trial) -> Finding:
@@ -207,8 +237,7 @@ def beats_noise(trial: Trial) -> Finding:
     with torch.no_grad():
         noise = case.draws.normal(tuple(case.x.shape[1:]), 104, case.x.dtype)
     led, strayed = (
-        margin(logits_of_points(case, _stepped(case, direction, 0.25)), case.y)
-        for direction in (slopes(case, margin).nan_to_num(), noise)
+        margin(logits_of_points(case, _stepped(case, direction, 0.25)), case.y) for direction in (trial.slope, noise)
     )
     wins = int((led > strayed).sum())
     figures = f"a step of eps/4 along the gradient gains more than one along noise on {share(wins, len(trial))}."

@@ -18,6 +18,7 @@ from brinell.evaluation.findings import Finding
 from brinell.judge import judge, logits_of
 from brinell.models.bpda import BPDA
 from brinell.models.eot import EOT
+from brinell.objectives import margin
 from brinell.statistics import Rate
 
 STEPS = 20  # of the white box; a gradient costs about three forward passes
@@ -76,6 +77,11 @@ class Trial:
         """Why the model gives no gradient at all; empty where it gives one."""
         x = self.case.x[:1].detach().requires_grad_()
         return "" if self.case.model(x).requires_grad else "the output does not depend on the input by any gradient"
+
+    @cached_property
+    def slope(self) -> Tensor:
+        """The gradient of the margin at the rows, (N, ...), in the model's own precision; NaN counts as 0."""
+        return slopes(self.case, margin).nan_to_num()
 
     @cached_property
     def exact(self) -> Case | None:
