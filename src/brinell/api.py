@@ -131,7 +131,7 @@ def diagnose(
     check_parts(model, threat, None, seed)
     source = read(data, progress=progress)
     with evaluating(model, seed):
-        return examine(right_rows(model, source, threat, seed, batch_size), progress)
+        return examine(right_rows(model, source, threat, seed, batch_size), len(source), progress)
 
 
 def harden(

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -34,17 +34,17 @@ class Room:
     batch: int
     notes: list[str] = field(default_factory=list)
 
-    def work(self, task: Callable[[Case], T], case: Case) -> T:
-        """Do ``task``; when memory runs out, do it again with half the batch. Raises InputError at one row.
+    def work(self, task: Callable[[int], T]) -> T:
+        """Do ``task(batch)``; when memory runs out, do it again with half the batch. Raises InputError at one row.
 
         Random draws depend on rows, so nothing but rounding depends on the batch."""
         while True:
             try:
-                return task(replace(case, batch=min(case.batch, self.batch)))
+                return task(self.batch)
             except (RuntimeError, MemoryError) as problem:
                 if not out_of_memory(problem):
                     raise
-                self._halve(min(case.batch, self.batch), problem)
+                self._halve(problem)
             gc.collect()  # out of the except clause: the exception holds on to the tensors of its frames
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
@@ -54,15 +54,15 @@ class Room:
         notes, self.notes = self.notes, []
         return notes
 
-    def _halve(self, batch: int, problem: BaseException) -> None:
-        if batch == 1:
+    def _halve(self, problem: BaseException) -> None:
+        if self.batch == 1:
             raise InputError(
                 "memory ran out with a single row at a time; use a smaller model or smaller inputs, or a machine with "
                 "more memory."
             ) from problem
-        self.batch = batch // 2
+        before, self.batch = self.batch, self.batch // 2
         self.notes.append(
-            f"memory ran out with {batch} rows at once; went on with {self.batch}. A batch size of {self.batch} "
+            f"memory ran out with {before} rows at once; went on with {self.batch}. A batch size of {self.batch} "
             "spares the attempt."
         )
 

@@ -81,7 +81,7 @@ def _are_shares(case: Case) -> str | None:
 
 def _outputs(case: Case) -> list[str]:
     """Random outputs, and outputs that depend on the batch, as the diagnosis finds them."""
-    trial = Trial(case.take(slice(0, ROWS)), level=0.01)
+    trial = Trial(case.take(slice(0, ROWS)), level=0.01, attacked=0)
     findings = [outputs.steady(trial), outputs.apart(trial)]
     return [f"{found.figures} {found.cause} {found.remedy}" for found in findings if found.outcome == "failed"]
 

@@ -99,7 +99,9 @@ def run_audit(
         if folder.finished:
             folder.clean_up()  # a kill may have come between the record and this
             return read_record(folder.path / RECORD)
-        warnings = job.room.work(lambda case: preflight(case, modes), job.case(job.slices[0]))
+        first = job.case(job.slices[0])
+        with Watch(model, first):
+            warnings = job.room.work(lambda batch: preflight(replace(first, batch=batch), modes))
         if options.examples == "all":
             folder.adversarial((len(source), *job.facts.data.shape), model.anchor.dtype)
         done = _run_blocks(job, folder)
@@ -191,25 +193,31 @@ def _run_block(job: _Job, folder: RunFolder, rows: slice) -> tuple[pa.Table, lis
 
 
 def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case) -> pa.Table:
-    block = job.room.work(lambda case: clean_block(case, len(job.cascade)), case)
+    block = job.room.work(lambda batch: clean_block(replace(case, batch=batch), len(job.cascade)))
     for stage, attack in enumerate(job.cascade):
         if job.blind and attack.access == "gradients":
             continue
-        case = replace(case, tick=_Meter(job, rows, stage))
-        job.room.work(lambda case: run_stage(case, block, stage, attack, job.options.alone), case)  # noqa: B023
+        told = replace(case, tick=_Meter(job, rows, stage))
+        job.room.work(
+            lambda batch: run_stage(replace(told, batch=batch), block, stage, attack, job.options.alone)  # noqa: B023
+        )
     folder.write_rows(rows, block.x_adv)
     kept = job.facts.examples == "all"
     read_back = (lambda: folder.read_rows(rows)) if kept else (lambda: block.x_adv.cpu())
-    job.room.work(lambda case: confirm_again(case, block, read_back), case)
+    job.room.work(lambda batch: confirm_again(replace(case, batch=batch), block, read_back))
     groups = {name: values[rows] for name, values in job.groups.items()}
     return as_table(job.facts, groups, case, block)
 
 
 def _diagnose(job: _Job) -> Diagnosis:
     """The verdict on the model: on rows, and with draws, that depend on the seed alone."""
-    with same_random_state(job.options.seed):
-        case = right_rows(job.model, job.source, job.threat, job.options.seed, job.facts.batch)
-        return job.room.work(lambda case: examine(case, job.options.progress), case)
+
+    def look(batch: int) -> Diagnosis:
+        with same_random_state(job.options.seed):
+            case = right_rows(job.model, job.source, job.threat, job.options.seed, batch)
+            return examine(case, len(job.source), job.options.progress)
+
+    return job.room.work(look)
 
 
 def _what_was_noted(job: _Job, folder: RunFolder) -> tuple[str, ...]:

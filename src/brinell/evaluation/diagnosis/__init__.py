@@ -39,19 +39,21 @@ CHECKS: tuple[Check, ...] = (
     searches.white_beats_black,
     searches.large_eps_breaks,
 )
-FEW, ROWS = 48, 128  # that the model gets right: enough to tell one half from nearly all, and from nearly none
-_PART = 8  # one row in so many is looked at, between these limits: the diagnosis is to cost little beside the audit
+ROWS = 128  # that the model gets right: enough to tell one half from nearly all, and from nearly none
+FEW = 48  # at least as many are attacked, where there are so many
+_PART = 8  # and one in so many of the data: the diagnosis is to cost little beside the audit
 FEWEST = 16  # below which no exact test at the level of one check can tell
+_VALUES = 1 << 20  # fewer rows where rows are large: memory does not grow with the data
 _LEVEL = 0.01  # the chance that any check cries wolf, where each is at the border of what it tolerates
 
 
-def examine(case: Case, progress: Progress = silent) -> Diagnosis:
-    """The findings on ``case``: rows that the model gets right, the goal away from the truth.
+def examine(case: Case, n: int, progress: Progress = silent) -> Diagnosis:
+    """The findings on ``case``: rows that the model gets right, the goal away from the truth, from data of ``n`` rows.
 
     The model must be in eval mode with frozen parameters. All tests together are at 1 % (Bonferroni)."""
     if len(case) < FEWEST:
         return Diagnosis(rows=len(case), findings=(_too_few(len(case)),))
-    trial, findings = Trial(case, _LEVEL / len(CHECKS)), []
+    trial, findings = Trial(case, _LEVEL / len(CHECKS), max(FEW, n // _PART)), list[Finding]()
     for done, check in enumerate(CHECKS, 1):
         findings.append(check(trial))
         progress("diagnosing", done, len(CHECKS))
@@ -59,12 +61,13 @@ def examine(case: Case, progress: Progress = silent) -> Diagnosis:
 
 
 def right_rows(model: Classifier, source: Source, threat: Threat, seed: int, batch: int | None) -> Case:
-    """One row in eight that the model gets right, 48 to 128 where there are so many, chosen by the seed alone.
+    """Up to 128 rows that the model gets right (fewer where rows are large), chosen by the seed alone.
 
     The model must be in eval mode. Where it gets none right, the case is empty."""
     keys = np.random.PCG64([seed % (1 << 64), len(source)]).random_raw(len(source))
     order, kept = np.argsort(keys, kind="stable"), list[Case]()
-    wanted = min(ROWS, max(FEW, len(source) // _PART))
+    size = torch.Size(source.block(slice(0, 1))[0].shape).numel()
+    wanted = max(FEW, min(ROWS, _VALUES // size))
     for start in range(0, len(order), wanted):
         rows = np.sort(order[start : start + wanted])
         x, y = source.block(rows)

@@ -23,7 +23,7 @@ def continuous(trial: Trial) -> Finding:
     if trial.substituted:
         return skip(name, "a BPDA layer stands in for the slope, on purpose.")
     exact = trial.exact is not None
-    case = (trial.exact or trial.case).take(slice(0, _ROWS))
+    case = (trial.exact or trial.case).take(slice(0, min(_ROWS, trial.case.batch)))
     jump, path, size = _largest_jump(case, _HALVINGS if exact else _HALVINGS // 3)
     grain = torch.finfo(case.x.dtype if exact else torch.float32).eps
     jumps = int((jump > (1e-6 if exact else 1e-2) * path + 1e3 * grain * size).sum())

@@ -11,7 +11,9 @@ from brinell.evaluation.diagnosis.trial import (
     STEPS,
     Searched,
     Trial,
+    by_batch,
     fine,
+    heights,
     more_often,
     share,
     skip,
@@ -20,10 +22,9 @@ from brinell.evaluation.diagnosis.trial import (
 )
 from brinell.evaluation.findings import Finding
 from brinell.judge import judge
-from brinell.objectives import margin
 from brinell.rows import per_row
 
-_DEAR = 3  # forward passes for the price of a gradient
+_DEAR = 2  # queries for the time that a gradient takes: a forward pass each, and the making of a proposal
 _RADII = (2.0, 4.0, 8.0, 16.0, 64.0, 256.0)  # times eps, as far as the bounds allow
 
 
@@ -31,10 +32,10 @@ def white_beats_black(trial: Trial) -> Finding:
     """An attack on scores alone breaks no more rows than gradients do for the same price."""
     name = "gradients break more than queries do"
     queries = _DEAR * STEPS
-    black = random_search(trial.case, queries)
+    black = by_batch(trial.few(trial.attacked), lambda part: random_search(part, queries))
     white = torch.zeros_like(black) if trial.slopeless else trial.white.broken
     figures = (
-        f"{STEPS} gradients break {int(white.sum())}, {queries} queries {int(black.sum())} of {len(trial)} rows; "
+        f"{STEPS} gradients break {int(white.sum())}, {queries} queries {int(black.sum())} of {len(black)} rows; "
         f"{int((black & ~white).sum())} fall to the queries alone."
     )
     if not _clearly_more(black, white, trial.level):
@@ -60,7 +61,7 @@ def random_search(case: Case, queries: int) -> Tensor:
     a change that raises the margin stays: the manner of Square (Andriushchenko et al. 2020, arXiv:1912.00049), for
     any threat set."""
     best = structured(case)
-    height = _heights(case, best)
+    height = heights(case, best)
     standing = torch.arange(len(case), device=case.x.device)
     for query in range(1, queries):
         standing = standing[height[standing] <= 0]
@@ -69,20 +70,11 @@ def random_search(case: Case, queries: int) -> Tensor:
         part = case.take(standing).at(restart=query)
         point = torch.where(_block(part, query / queries), structured(part), best[standing])
         point = case.threat.project(point, part.x, case.bounds)
-        seen = _heights(part, point)
+        seen = heights(part, point)
         better = seen > height[standing]
         best[standing] = torch.where(per_row(better, point), point, best[standing])
         height[standing] = torch.where(better, seen, height[standing])
     return judge(case, best).success
-
-
-def _heights(case: Case, x: Tensor) -> Tensor:
-    with torch.no_grad():
-        parts = []
-        for at in range(0, len(x), case.batch):
-            rows = slice(at, at + case.batch)
-            parts.append(margin(case.model(x[rows]), case.y[rows]))
-        return torch.cat(parts).nan_to_num(-torch.inf, posinf=-torch.inf)
 
 
 def _block(case: Case, done: float) -> Tensor:
@@ -110,7 +102,7 @@ def more_steps_help(trial: Trial) -> Finding:
     left = ~few.broken
     grew = int((left & (many.broken | (many.height > few.height))).sum())
     figures = (
-        f"{STEPS // 4} steps leave {share(int(left.sum()), len(trial))} standing; {STEPS} steps gain more on {grew} "
+        f"{STEPS // 4} steps leave {share(int(left.sum()), len(left))} standing; {STEPS} steps gain more on {grew} "
         "of them."
     )
     if surely_below(grew, int(left.sum()), trial.level) >= 0.5:
@@ -130,7 +122,7 @@ def many_beat_one(trial: Trial) -> Finding:
         return skip(name, "the model gives no gradient.")
     one = trial.search(FGSM(objective="margin").run).broken
     many = trial.white.broken
-    figures = f"one step breaks {int(one.sum())}, {STEPS} steps break {int(many.sum())} of {len(trial)} rows."
+    figures = f"one step breaks {int(one.sum())}, {STEPS} steps break {int(many.sum())} of {len(many)} rows."
     if not _clearly_more(one, many, trial.level):
         return fine(name, figures)
     return Finding(
@@ -148,8 +140,8 @@ def large_eps_breaks(trial: Trial) -> Finding:
         return skip(name, "the model gives no gradient.")
     found = _widening(trial)
     stands = int((~found.broken).sum())
-    figures = f"with any eps up to the width of the bounds, {share(stands, len(trial))} still stand."
-    if surely_above(stands, len(trial), trial.level) <= 0.05:
+    figures = f"with any eps up to the width of the bounds, {share(stands, len(found.broken))} still stand."
+    if surely_above(stands, len(found.broken), trial.level) <= 0.05:
         return fine(name, figures)
     return Finding(
         name=name, outcome="failed", figures=figures,
@@ -161,7 +153,7 @@ def large_eps_breaks(trial: Trial) -> Finding:
 
 def _widening(trial: Trial) -> Searched:
     """Rows broken at eps or at any larger one, up to the whole range; a larger set holds the smaller."""
-    case = trial.case
+    case = trial.few(trial.attacked)
     low, high = case.bounds.corners(case.x)
     widest = float(case.threat.distance(high, low)) / case.threat.eps
     broken = trial.white.broken.clone()

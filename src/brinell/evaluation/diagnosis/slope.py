@@ -7,8 +7,11 @@ from torch import Tensor
 
 from brinell.case import Case
 from brinell.evaluation.diagnosis.trial import (
+    MARGIN,
     Trial,
+    by_batch,
     fine,
+    heights,
     inner_points,
     share,
     skip,
@@ -17,11 +20,11 @@ from brinell.evaluation.diagnosis.trial import (
     surely_below,
 )
 from brinell.evaluation.findings import Finding
+from brinell.judge import logits_of
 from brinell.objectives import cross_entropy, margin
 from brinell.rows import flat, row_norm, unit_rows
 from brinell.threats.base import Place
 
-_ROWS = 48  # in float64, which is slow
 _FLAT = 0.01  # of the margin: what crossing the range of every input would gain, by the slope
 _NUDGE = 1e-6  # of the range: the step of a finite difference in float64
 _REACH = 1 / 16  # of eps: a step of an attack that takes its time
@@ -40,7 +43,7 @@ def exists(trial: Trial) -> Finding:
     level, crossing = _crossing(trial)
     lost = int((crossing < _FLAT * level).sum())
     figures = f"zero, vanishing or not finite on {share(lost, len(trial))}."
-    if surely_above(lost, len(trial), trial.level) <= 0.05:
+    if surely_above(lost, len(trial), trial.level) <= MARGIN:
         return fine(name, figures)
     outcome = "failed" if lost > len(trial) / 2 else "warning"
     return Finding(
@@ -70,7 +73,7 @@ def of_cross_entropy(trial: Trial) -> Finding:
     grad = slopes(trial.case, cross_entropy)
     lost = int((row_norm(grad, float("inf")).nan_to_num(0.0) < torch.finfo(grad.dtype).tiny).sum())
     figures = f"zero or below the smallest normal number on {share(lost, len(trial))}."
-    if surely_above(lost, len(trial), trial.level) <= 0.05:
+    if surely_above(lost, len(trial), trial.level) <= MARGIN:
         return fine(name, figures)
     typical = float(margin(trial.logits, trial.case.y).neg().median())
     return Finding(
@@ -117,10 +120,10 @@ def is_true(trial: Trial) -> Finding:
     if reason := _not_comparable(trial):
         return skip(name, reason)
     assert trial.exact is not None
-    case = trial.exact.take(slice(0, _ROWS))
-    wrong = _disagreeing(case)
+    case = trial.exact
+    wrong = by_batch(case, _disagreeing)
     figures = f"it disagrees with finite differences on {share(int(wrong.sum()), len(case))}."
-    if surely_above(int(wrong.sum()), len(case), trial.level) <= 0.05:
+    if surely_above(int(wrong.sum()), len(case), trial.level) <= MARGIN:
         return fine(name, figures)
     return Finding(
         name=name, outcome="failed" if int(wrong.sum()) > len(case) / 2 else "warning", figures=figures,
@@ -154,9 +157,7 @@ def _lead(logits: Tensor, y: Tensor, rival: Tensor) -> Tensor:
 
 
 def _disagreeing(case: Case) -> Tensor:
-    """Rows, (N,) bool, whose gradient is wrong along one of three directions, at points off ties and bounds.
-
-    Rows go in one batch: a network may draw by the place in it."""
+    """Rows, (N,) bool, of one batch, whose gradient is wrong along one of three directions, off ties and bounds."""
     with torch.no_grad():
         x = inner_points(case)
         rival = _rival(case.model(x), case.y)
@@ -191,7 +192,7 @@ def reaches(trial: Trial) -> Finding:
         f"a step of eps/{round(1 / _REACH)} gains what the slope promises, within a factor of {_FACTOR:g}, on "
         f"{share(kept, len(trial))}."
     )
-    if surely_below(kept, len(trial), trial.level) >= 0.5:
+    if surely_below(kept, len(trial), trial.level) >= 0.75:
         return fine(name, figures)
     return Finding(
         name=name, outcome="warning", figures=figures,
@@ -205,27 +206,15 @@ def reaches(trial: Trial) -> Finding:
 def _step_gain(trial: Trial) -> tuple[Tensor, Tensor]:
     """What a short steepest step gains by the slope, and what it really gains, (N,) each."""
     case = trial.case
-    rival = _rival(trial.logits, case.y)
-    grads, before = [], _lead(trial.logits, case.y, rival)
-    for start in range(0, len(case), case.batch):
-        rows = slice(start, start + case.batch)
-        part, other = case.take(rows), rival[rows]
-        grads.append(slopes(part, lambda logits, y, other=other: _lead(logits, y, other)))  # type: ignore[misc]
-    grad = torch.cat(grads)
-    after = _stepped(case, grad)
-    gained = _lead(logits_of_points(case, after), case.y, rival) - before
-    return flat(grad * (after - case.x)).sum(1), gained
+    rival = _rival(trial.logits, case.y)  # the margin's slope is that of its lead
+    after = _stepped(case, trial.slope)
+    gained = _lead(logits_of(case.model, after, case.batch), case.y, rival) - _lead(trial.logits, case.y, rival)
+    return flat(trial.slope * (after - case.x)).sum(1), gained
 
 
 def _stepped(case: Case, direction: Tensor, length: float = _REACH) -> Tensor:
     step = case.threat.step(direction, length * case.threat.eps, Place(case.x, case.x, case.bounds))
     return case.threat.project(case.x + step, case.x, case.bounds)
-
-
-def logits_of_points(case: Case, x: Tensor) -> Tensor:
-    """Logits (N, K) at other points of the same rows."""
-    with torch.no_grad():
-        return torch.cat([case.model(x[at : at + case.batch]) for at in range(0, len(x), case.batch)])
 
 
 def beats_noise(trial: Trial) -> Finding:
@@ -234,11 +223,8 @@ def beats_noise(trial: Trial) -> Finding:
     if trial.slopeless:
         return skip(name, "the model gives no gradient.")
     case = trial.case
-    with torch.no_grad():
-        noise = case.draws.normal(tuple(case.x.shape[1:]), 104, case.x.dtype)
-    led, strayed = (
-        margin(logits_of_points(case, _stepped(case, direction, 0.25)), case.y) for direction in (trial.slope, noise)
-    )
+    noise = by_batch(case, lambda part: part.draws.normal(tuple(part.x.shape[1:]), 104, part.x.dtype))
+    led, strayed = (heights(case, _stepped(case, direction, 0.25)) for direction in (trial.slope, noise))
     wins = int((led > strayed).sum())
     figures = f"a step of eps/4 along the gradient gains more than one along noise on {share(wins, len(trial))}."
     if surely_below(wins, len(trial), trial.level) >= 0.75:
