@@ -112,7 +112,7 @@ def test_a_mask_inside_the_network_is_found(name: str, trained: Callable[..., br
         ("gradient turned round", "the gradient beats random noise"),
         ("logits that depend on the batch", "a row's output does not depend on its batch"),
         ("logits rounded", "the output moves without jumps"),
-        ("logits clipped", "more steps gain more"),
+        ("logits clipped", "the steps of an attack gain"),
         ("through numpy", "gradients break more than queries do"),
         ("bit depth", "a large enough eps breaks everything"),
         ("JPEG-like", "the slope holds for a step of an attack"),

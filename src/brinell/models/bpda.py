@@ -56,9 +56,15 @@ class BPDA(nn.Module):
 class _StandIn(torch.autograd.Function):
     """The value of the first, the slope of the second."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, exact: Tensor, stand_in: Tensor) -> Tensor:  # noqa: ARG004
+    def forward(exact: Tensor, stand_in: Tensor) -> Tensor:  # noqa: ARG004
         return exact.view_as(exact)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        """Nothing to remember."""
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:  # noqa: ARG004

@@ -1,5 +1,6 @@
 """EOT: expectation over transformation, for models that draw random numbers in their forward pass."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -24,8 +25,9 @@ class EOT(nn.Module):
         its own go on as they do.
     samples: passes to average, each at full cost in time and memory. seed: a whole number.
 
-    What a row draws depends on its place in its batch, so verdicts of rows that stand by a hair may differ between
-    layouts; more samples make them fewer. Raises InputTypeError, InputError.
+    All rows of a pass get the same draw (``torch.vmap``), so a row's average does not depend on its batch. A network
+    that cannot be run so (data-dependent control flow, changes in place) draws by the place in the batch; then rows
+    that stand by a hair may be unstable, and more samples make them fewer. Raises InputTypeError, InputError.
     Source: Athalye et al. 2018, arXiv:1707.07397."""
 
     def __init__(self, net: nn.Module, samples: int = 20, seed: int = 0) -> None:
@@ -38,6 +40,7 @@ class EOT(nn.Module):
         if not isinstance(samples, int) or samples < 1:
             raise InputError(f"samples is {samples!r}; it must be a whole number, at least 1, such as 20.")
         self.net, self.samples, self.seed = net, samples, int(seed)
+        self.by_row = True  # until the network turns out not to allow it
 
     def forward(self, x: Tensor) -> Tensor:
         """The mean logits, (N, K)."""
@@ -45,11 +48,28 @@ class EOT(nn.Module):
         return torch.stack(passes).mean(0)
 
     def _one(self, x: Tensor, number: int) -> Tensor:
-        with same_random_state(self.seed * _APART + number):
-            logits: Any = self.net(x)
+        seed, logits = self.seed * _APART + number, None
+        if self.by_row:
+            try:
+                with (
+                    same_random_state(seed),
+                    warnings.catch_warnings(action="ignore"),
+                ):  # of operations that are slow so
+                    logits = torch.vmap(self._row, randomness="same")(x)
+            except (RuntimeError, ValueError) as problem:
+                if "memory" in str(problem):
+                    raise
+                self.by_row = False
+        if not self.by_row:
+            with same_random_state(seed):
+                logits = self.net(x)
         if not isinstance(logits, Tensor):
             raise InputTypeError(f"the network returned {type(logits).__name__}; inside EOT it must return logits.")
         return logits
+
+    def _row(self, row: Tensor) -> Any:
+        logits = self.net(row[None])
+        return logits.reshape(logits.shape[1:]) if isinstance(logits, Tensor) and logits.dim() else logits
 
     def extra_repr(self) -> str:
         """Samples and seed."""

@@ -34,7 +34,7 @@ CHECKS: tuple[Check, ...] = (
     jumps.continuous,
     slope.reaches,
     slope.beats_noise,
-    searches.more_steps_help,
+    searches.steps_gain,
     searches.many_beat_one,
     searches.white_beats_black,
     searches.large_eps_breaks,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from brinell.attacks import FGSM, PGD
-from brinell.attacks.starts import structured
+from brinell.attacks.starts import structured, uniform
 from brinell.case import Case
 from brinell.evaluation.diagnosis.trial import (
     MARGIN,
@@ -93,17 +93,18 @@ def _block(case: Case, done: float) -> Tensor:
     return inside
 
 
-def more_steps_help(trial: Trial) -> Finding:
-    """Four times the steps raise the margin on rows that the first quarter left standing."""
-    name = "more steps gain more"
+def steps_gain(trial: Trial) -> Finding:
+    """The steps of an attack raise the margin above that of the point where they start."""
+    name = "the steps of an attack gain"
     if trial.slopeless:
         return skip(name, "the model gives no gradient.")
-    few, many = trial.short, trial.white
-    left = ~few.broken
-    grew = int((left & (many.broken | (many.height > few.height))).sum())
+    case = trial.few(trial.attacked)
+    start = by_batch(case, lambda part: heights(part, uniform(part)))
+    left = start <= 0
+    grew = int((left & (trial.white.broken | (trial.white.height > start))).sum())
     figures = (
-        f"{STEPS // 4} steps leave {share(int(left.sum()), len(left))} standing; {STEPS} steps gain more on {grew} "
-        "of them."
+        f"{share(int(left.sum()), len(left))} stand at a random point of the set; {STEPS} steps from there raise the "
+        f"margin on {grew} of them."
     )
     if surely_below(grew, int(left.sum()), trial.level) >= 0.5:
         return fine(name, figures)

@@ -71,8 +71,8 @@ class Trial:
 
     @property
     def averaged(self) -> bool:
-        """Whether an EOT layer averages over random passes: a row's draws then depend on its place in the batch."""
-        return any(isinstance(module, EOT) for module in self.case.model.modules())
+        """Whether an EOT layer averages over random passes in which a row's draws depend on its place in the batch."""
+        return any(isinstance(module, EOT) and not module.by_row for module in self.case.model.modules())
 
     @cached_property
     def slopeless(self) -> str:
@@ -101,11 +101,6 @@ class Trial:
         case = self.few(_DOUBLED)
         x = case.x.double()
         return replace(case, model=model, x=x, bounds=model.bounds.to(x))
-
-    @cached_property
-    def short(self) -> Searched:
-        """A quarter of the steps of ``white``, from the same starts."""
-        return self.search(PGD(steps=STEPS // 4, objective="margin").run)
 
     @cached_property
     def white(self) -> Searched:
