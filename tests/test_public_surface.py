@@ -16,7 +16,7 @@ NAMES = {
     "Classifier", "Linf", "L2", "L1", "L0", "threat", "THREATS", "FGSM", "BIM", "PGD", "MomentumPGD", "ATTACKS",
     "Away", "Toward", "attack", "AttackResult", "audit", "Audit", "load_audit", "write_html", "harden", "Standard",
     "Tutorial", "FastFGSM", "PGDTraining", "RECIPES", "Rate", "InputError", "SmallCNN", "TutorialCNN",
-    "tutorial_classifier", "load_weights", "save_weights",
+    "tutorial_classifier", "load_weights", "save_weights", "BPDA", "EOT", "diagnose", "Diagnosis", "Finding",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 

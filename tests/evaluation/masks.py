@@ -191,11 +191,9 @@ class Act(nn.Module):
 
 HIDDEN: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "k-winners": (k_winners, k_winners),
-    "k-winners, a fifth": (partial(k_winners, share=0.2), partial(k_winners, share=0.2)),
     "sign": (Steep.apply, torch.sign),
     "sign, straight through": (Steep.apply, Steep.apply),
     "saturated sigmoid": (lambda x: torch.sigmoid(20 * x), lambda x: torch.sigmoid(200 * x)),
-    "sigmoid trained steep": (lambda x: torch.sigmoid(30 * x), lambda x: torch.sigmoid(30 * x)),
     "steps": (torch.relu, lambda x: torch.round(2 * torch.relu(x)) / 2),
 }
 

@@ -26,7 +26,7 @@ def train() -> Data:
 
 @pytest.fixture(scope="module")
 def test() -> Data:
-    return stratified(read("digits"), 200, 0).block(slice(0, 200))
+    return stratified(read("digits"), 80, 0).block(slice(0, 80))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_a_plain_model_is_sound(plain: br.Classifier, test: Data) -> None:
     found = br.diagnose(plain, test, THREAT)
     assert found.verdict == "sound", str(found)
     assert [finding.outcome for finding in found.findings] == ["ok"] * len(CHECKS)
-    assert found.rows == 128
+    assert 60 < found.rows < 80
     assert found == br.diagnose(plain, test, THREAT)
 
 

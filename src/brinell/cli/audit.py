@@ -47,9 +47,8 @@ _Resume: TypeAlias = Annotated[
 _Examples: TypeAlias = Annotated[
     str, typer.Option(metavar="all|none", help="Whether the adversarial inputs are kept in the folder.")
 ]
-_Diagnose: TypeAlias = Annotated[
-    bool,
-    typer.Option("--diagnose/--no-diagnose", help="Whether to check that the model does not hide its gradients."),
+_NoDiagnose: TypeAlias = Annotated[
+    bool, typer.Option("--no-diagnose", help="Do not check whether the model hides its gradients.")
 ]
 _Require: TypeAlias = Annotated[
     str | None,
@@ -83,7 +82,7 @@ def audit(
     out: _Out = None,
     resume: _Resume = False,
     examples: _Examples = "all",
-    diagnose: _Diagnose = True,
+    no_diagnose: _NoDiagnose = False,
     require: _Require = None,
     report: _Report = None,
     as_json: options.Json = False,
@@ -109,7 +108,7 @@ def audit(
         from brinell.report import write_html
 
         _check(effort, attack, out, resume, report)
-        _check_demand(require, diagnose)
+        _check_demand(require, not no_diagnose)
         own = tuple(values.named(brinell.ATTACKS, "attack", text) for text in attack or ())
         effort = effort or "standard"
         cascade = choose(own or None, effort)
@@ -121,7 +120,7 @@ def audit(
             done = brinell.audit(
                 loaded.model, loaded.source, loaded.threat, effort=effort, cascade=own or None,
                 goal=values.read_goal(target), seed=seed, alone=alone, batch_size=batch_size, out=folder,
-                resume=resume, examples=examples, diagnose=diagnose, origin=loaded.origin,  # type: ignore[arg-type]
+                resume=resume, examples=examples, diagnose=not no_diagnose, origin=loaded.origin,  # type: ignore[arg-type]
                 progress=display,
             )  # fmt: skip
         tables.say_audit(done, shown)
