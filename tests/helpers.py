@@ -1,11 +1,13 @@
 """Small models, inputs and tables that many tests share."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import pytest
 import torch
 from torch import Tensor, nn
 
-from brinell.attacks import BIM, FGSM, PGD, Attack, MomentumPGD
+from brinell.attacks import APGD, BIM, FAB, FGSM, PGD, Attack, MomentumPGD, Square
 from brinell.bounds import Bounds
 from brinell.draws import Draws
 from brinell.models import Classifier
@@ -49,8 +51,18 @@ ATTACKS: dict[str, Attack] = {
     "PGD from the center": PGD(steps=4, start="center", rel_step=0.4),
     "PGD from a pattern": PGD(steps=3, start="structured"),
     "MomentumPGD": MomentumPGD(steps=4, decay=0.9),
+    "APGD": APGD(steps=6),
+    "APGD, averaged": APGD(steps=3, samples=2, start="center", objective="margin"),
+    "APGD against targets": APGD(steps=4, objective="dlr", targets=2),
+    "Square": Square(queries=40),
+    "Square on cross-entropy, twice": Square(queries=20, restarts=2, objective="cross_entropy"),
+    "FAB": FAB(steps=5, targets=2),
+    "FAB twice": FAB(steps=3, restarts=2, targets=9),
 }
-DRAWING = [name for name, attack in ATTACKS.items() if isinstance(attack, PGD) and attack.start != "center"]
+DRAWING = [
+    name for name, attack in ATTACKS.items()
+    if isinstance(attack, Square) or (isinstance(attack, PGD | APGD) and attack.start != "center")
+]  # fmt: skip
 
 
 def threats(space: Space, share: float = 0.15) -> dict[str, Ball]:
@@ -65,6 +77,18 @@ def threats(space: Space, share: float = 0.15) -> dict[str, Ball]:
 
 
 THREAT_NAMES = tuple(threats(IMAGE))
+
+
+def sets_of(attack: Attack) -> tuple[str, ...]:
+    """The names of the sets that an attack works within."""
+    return THREAT_NAMES if attack.threats == "any" else tuple(attack.threats.split(", "))
+
+
+def pairs(names: Iterable[str] = ATTACKS) -> pytest.MarkDecorator:
+    """Every one of these attacks with every set that it works within."""
+    rows = [(name, one) for name in names for one in sets_of(ATTACKS[name])]
+    ids = ["-".join(row) for row in rows]
+    return pytest.mark.parametrize(("attack", "name"), [(ATTACKS[name], one) for name, one in rows], ids=ids)
 
 
 def generator(seed: int) -> torch.Generator:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from brinell.errors import InputError
-from brinell.goals import Away, Goal, Toward
-from brinell.objectives import OBJECTIVES, Objective
+from brinell.goals import Away, Goal, Toward, Via
+from brinell.objectives import OBJECTIVES, Objective, margin
 from helpers import generator
 
 LOGITS = torch.tensor([[1.0, 3.0, 2.0], [3.0, 3.0, 0.0], [0.0, 1.0, 2.0], [5.0, 1.0, 1.0]])
@@ -37,7 +37,7 @@ def test_being_right_is_no_success() -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
-@pytest.mark.parametrize("goal", [Away(), Toward(2)], ids=["away", "toward"])
+@pytest.mark.parametrize("goal", [Away(), Toward(2), Via(2)], ids=["away", "toward", "via"])
 def test_climbing_leads_to_the_goal(goal: Goal, objective: Objective) -> None:
     """Ascending the gain over free logits reaches the goal."""
     y = torch.tensor([0, 1, 3])
@@ -81,3 +81,30 @@ def test_wanted_labels_may_be_any_integers(labels: Any) -> None:
 def test_wanted_labels_that_make_no_sense_are_refused(labels: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         Toward(labels).bind(Y, 3)
+
+
+def test_past_a_rival_any_label_but_the_true_one_counts() -> None:
+    for rivals in (0, 1, 2):
+        assert torch.equal(Via(rivals).bind(Y, 3).reached(LOGITS, Y), Away().reached(LOGITS, Y))
+
+
+def test_past_a_rival_only_the_rival_is_climbed() -> None:
+    goal = Via([0, 1, 2, 2]).bind(Y, 3)
+    assert goal.gain(margin, LOGITS, Y).tolist() == [-2.0, 0.0, 1.0, 0.0]
+    rows = torch.tensor([2, 0])
+    assert goal.take(rows).gain(margin, LOGITS[rows], Y[rows]).tolist() == [1.0, -2.0]
+    with pytest.raises(InputError, match=r"a rival label is 3; the model's classes are 0\.\.2"):
+        Via(3).bind(Y, 3)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 1000])
+def test_the_aims_of_each_goal(classes: int) -> None:
+    logits = torch.randn(6, classes, generator=generator(classes))
+    y = torch.arange(6) % classes
+    aims = Away().aims(logits, y, 9)
+    assert len(aims) == min(9, classes - 1)
+    rivals = torch.stack([aim.rivals for aim in aims])  # type: ignore[attr-defined]
+    assert (rivals != y).all()
+    assert (logits.gather(1, rivals.T).diff(dim=1) <= 0).all()
+    for goal in (Toward(1).bind(y, classes), Via(1).bind(y, classes)):
+        assert goal.aims(logits, y, 9) == (goal,)

@@ -13,10 +13,12 @@ import brinell as br
 from helpers import IMAGE, curved, points
 
 NAMES = {
-    "Classifier", "Linf", "L2", "L1", "L0", "threat", "THREATS", "FGSM", "BIM", "PGD", "MomentumPGD", "ATTACKS",
-    "Away", "Toward", "attack", "AttackResult", "audit", "Audit", "load_audit", "write_html", "harden", "Standard",
-    "Tutorial", "FastFGSM", "PGDTraining", "RECIPES", "Rate", "InputError", "SmallCNN", "TutorialCNN",
-    "tutorial_classifier", "load_weights", "save_weights", "BPDA", "EOT", "diagnose", "Diagnosis", "Finding",
+    "Classifier", "Linf", "L2", "L1", "L0", "threat", "THREATS", "FGSM", "BIM", "PGD", "MomentumPGD", "APGD", "Square",
+    "FAB", "ATTACKS", "Away", "Toward", "attack", "AttackResult", "audit", "Audit", "load_audit", "write_html",
+    "harden", "Standard", "Tutorial", "FastFGSM", "PGDTraining", "RECIPES", "Rate", "InputError", "SmallCNN",
+    "TutorialCNN", "cascades",
+    "tutorial_classifier", "load_weights", "save_weights", "BPDA", "EOT", "diagnose",
+    "Diagnosis", "Finding",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 
@@ -52,7 +54,7 @@ def test_every_export_says_what_it_is(name: str) -> None:
 
 
 def test_every_attack_and_recipe_names_its_source() -> None:
-    assert set(br.ATTACKS) == {"FGSM", "BIM", "PGD", "MomentumPGD"}
+    assert set(br.ATTACKS) == {"FGSM", "BIM", "PGD", "MomentumPGD", "APGD", "Square", "FAB"}
     assert set(br.RECIPES) == {"Standard", "Tutorial", "FastFGSM", "PGDTraining"}
     for name, kind in [*br.ATTACKS.items(), *br.RECIPES.items()]:
         assert kind is getattr(br, name)

@@ -3,11 +3,14 @@ from brinell.api import attack as attack
 from brinell.api import audit as audit
 from brinell.api import diagnose as diagnose
 from brinell.api import harden as harden
+from brinell.attacks import APGD as APGD
 from brinell.attacks import ATTACKS as ATTACKS
 from brinell.attacks import BIM as BIM
+from brinell.attacks import FAB as FAB
 from brinell.attacks import FGSM as FGSM
 from brinell.attacks import PGD as PGD
 from brinell.attacks import MomentumPGD as MomentumPGD
+from brinell.attacks import Square as Square
 from brinell.defenses import RECIPES as RECIPES
 from brinell.defenses import FastFGSM as FastFGSM
 from brinell.defenses import PGDTraining as PGDTraining
@@ -18,6 +21,7 @@ from brinell.evaluation import Audit as Audit
 from brinell.evaluation import Diagnosis as Diagnosis
 from brinell.evaluation import Finding as Finding
 from brinell.evaluation import load_audit as load_audit
+from brinell.evaluation.protocols import cascades as cascades
 from brinell.goals import Away as Away
 from brinell.goals import Toward as Toward
 from brinell.models import BPDA as BPDA

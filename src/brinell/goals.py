@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from brinell.errors import InputError
-from brinell.objectives import Objective, margin
+from brinell.objectives import Objective, approach, duel, margin
 
 
 class Goal(Protocol):
@@ -30,6 +30,11 @@ class Goal(Protocol):
 
     def bind(self, y: Tensor, classes: int) -> "Goal":
         """The goal checked against all rows, on their device. Raises InputError."""
+        ...
+
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> "tuple[Goal, ...]":
+        """At most ``count`` goals, each for all rows, whose reaching reaches this one: for an attacker who tries one
+        rival class after the other. ``logits`` (N, K) are those of the clean input."""
         ...
 
 
@@ -53,6 +58,41 @@ class Away:
         """Itself."""
         return self
 
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple[Goal, ...]:
+        """Via each of the ``count`` most likely wrong classes, the likeliest first; fewer where there are fewer."""
+        wrong = logits.scatter(1, y[:, None], float("-inf"))
+        rivals = wrong.topk(min(count, logits.shape[1] - 1), dim=1).indices
+        return tuple(Via(rival) for rival in rivals.unbind(1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Via:
+    """Any label but the true one, as for ``Away``; but the attacker climbs toward one rival class.
+
+    rivals: (N,) integers in [0, K), one for each row, or one integer for all; a rival should not be the true label."""
+
+    rivals: Any
+
+    def gain(self, objective: Objective, logits: Tensor, y: Tensor) -> Tensor:
+        """The objective between rival and true label, (N,)."""
+        return duel(objective, logits, y, self.rivals)
+
+    def reached(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Whether any other logit, the rival's or not, is above that of the true label, (N,) bool."""
+        return margin(logits, y) > 0
+
+    def take(self, rows: Tensor | slice) -> "Via":
+        """The goal of the chosen rows."""
+        return Via(self.rivals[rows])
+
+    def bind(self, y: Tensor, classes: int) -> "Via":
+        """The goal with its rivals checked, as an int64 tensor on the device of ``y``. Raises InputError."""
+        return Via(_bound(self.rivals, "rival label", y, classes))
+
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple[Goal, ...]:  # noqa: ARG002 - it is chosen
+        """Itself."""
+        return (self,)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Toward:
@@ -64,8 +104,8 @@ class Toward:
     labels: Any
 
     def gain(self, objective: Objective, logits: Tensor, y: Tensor) -> Tensor:  # noqa: ARG002
-        """Minus the objective at the wanted label, (N,)."""
-        return -objective(logits, self.labels)
+        """Minus the objective at the wanted label, or what stands for it there, (N,)."""
+        return approach(objective, logits, self.labels)
 
     def reached(self, logits: Tensor, y: Tensor) -> Tensor:
         """Whether the wanted label has the top logit and is not the true one, (N,) bool."""
@@ -78,19 +118,27 @@ class Toward:
 
     def bind(self, y: Tensor, classes: int) -> "Toward":
         """The goal with its labels checked, as an int64 tensor on the device of ``y``. Raises InputError."""
-        try:
-            labels = torch.as_tensor(self.labels, device=y.device)
-        except (TypeError, ValueError, RuntimeError) as problem:
-            raise InputError(f"the wanted labels are {self.labels!r}; pass integers in 0..{classes - 1}.") from problem
-        if labels.is_floating_point() or labels.dtype == torch.bool:
-            raise InputError(f"the wanted labels are {labels.dtype}; pass integers in 0..{classes - 1}.")
-        if labels.dim() == 0:
-            labels = labels.expand(len(y))
-        if labels.shape != y.shape:
-            raise InputError(
-                f"{tuple(labels.shape)} wanted labels for {len(y)} rows; give one for each row, or one for all."
-            )
-        if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
-            worst = int(labels.max()) if int(labels.max()) >= classes else int(labels.min())
-            raise InputError(f"a wanted label is {worst}; the model's classes are 0..{classes - 1}.")
-        return Toward(labels.long())
+        return Toward(_bound(self.labels, "wanted label", y, classes))
+
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple[Goal, ...]:  # noqa: ARG002 - there is but one
+        """Itself."""
+        return (self,)
+
+
+def _bound(labels: Any, name: str, y: Tensor, classes: int) -> Tensor:
+    """Labels of classes, one for each row or one for all, as int64 (N,) on the device of ``y``. Raises InputError."""
+    try:
+        labels = torch.as_tensor(labels, device=y.device)
+    except (TypeError, ValueError, RuntimeError) as problem:
+        raise InputError(f"the {name}s are {labels!r}; pass integers in 0..{classes - 1}.") from problem
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise InputError(f"the {name}s are {labels.dtype}; pass integers in 0..{classes - 1}.")
+    if labels.dim() == 0:
+        labels = labels.expand(len(y))
+    if labels.shape != y.shape:
+        raise InputError(f"{tuple(labels.shape)} {name}s for {len(y)} rows; give one for each row, or one for all.")
+    if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
+        worst = int(labels.max()) if int(labels.max()) >= classes else int(labels.min())
+        raise InputError(f"a {name} is {worst}; the model's classes are 0..{classes - 1}.")
+    bound: Tensor = labels.long()
+    return bound

@@ -14,6 +14,11 @@ def per_row(values: Tensor, like: Tensor) -> Tensor:
     return values.reshape(-1, *[1] * (like.dim() - 1))
 
 
+def spread(size: float | Tensor, like: Tensor) -> float | Tensor:
+    """One number for all rows, or one for each, (N,), so that it broadcasts against ``like`` (N, ...)."""
+    return per_row(size, like) if isinstance(size, Tensor) else size
+
+
 def row_norm(x: Tensor, p: float) -> Tensor:
     """The p-norm of each row of ``x`` (N, ...), as (N,)."""
     norm: Tensor = torch.linalg.vector_norm(flat(x), ord=p, dim=1)

@@ -17,7 +17,20 @@ from brinell.case import make_case
 from brinell.goals import Away, Goal, Toward
 from brinell.models import Classifier
 from brinell.threats import Linf
-from helpers import ATTACKS, DRAWING, IMAGE, SPACES, THREAT_NAMES, WAVE, Space, classifier, linear, points, threats
+from helpers import (
+    ATTACKS,
+    DRAWING,
+    IMAGE,
+    SPACES,
+    THREAT_NAMES,
+    WAVE,
+    Space,
+    classifier,
+    linear,
+    pairs,
+    points,
+    threats,
+)
 from helpers import problem as make_problem
 
 all_attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
@@ -37,8 +50,7 @@ def test_every_attack_has_a_row_here() -> None:
     assert {type(attack) for attack in ATTACKS.values()} == set(brinell.attacks.ATTACKS.values())
 
 
-@all_attacks
-@all_sets
+@pairs()
 def test_candidates_stay_in_the_set_and_the_bounds(attack: Attack, name: str) -> None:
     """For every space; goals and dtypes take turns."""
     for turn, space in enumerate(SPACES.values(), list(ATTACKS.values()).index(attack)):
@@ -52,8 +64,7 @@ def test_candidates_stay_in_the_set_and_the_bounds(attack: Attack, name: str) ->
         assert within(space, x_adv)
 
 
-@all_attacks
-@all_sets
+@pairs()
 def test_success_is_what_the_model_itself_says(attack: Attack, name: str) -> None:
     threat, (model, x, y, classes) = threats(WAVE)[name], make_problem(WAVE, n=40)
     for goal in goals(y, classes).values():
@@ -66,8 +77,7 @@ def test_success_is_what_the_model_itself_says(attack: Attack, name: str) -> Non
         assert torch.equal(result.distance, threat.distance(result.x_adv, x))
 
 
-@all_attacks
-@all_sets
+@pairs()
 def test_it_finds_something_and_misses_something(attack: Attack, name: str) -> None:
     """So that the other tests are not about empty sets."""
     model, x, y, _ = make_problem(WAVE, n=40)
@@ -77,8 +87,7 @@ def test_it_finds_something_and_misses_something(attack: Attack, name: str) -> N
     assert small.sum() < 40
 
 
-@all_attacks
-@all_sets
+@pairs()
 def test_same_seed_same_bytes(attack: Attack, name: str) -> None:
     threat, (model, x, y, _) = threats(IMAGE)[name], make_problem(IMAGE)
     torch.manual_seed(1)
@@ -90,8 +99,7 @@ def test_same_seed_same_bytes(attack: Attack, name: str) -> None:
     assert torch.equal(one, equal(model, x, y, threat, seed=5))
 
 
-@pytest.mark.parametrize("attack", [ATTACKS[name] for name in DRAWING], ids=DRAWING)
-@all_sets
+@pairs(DRAWING)
 def test_another_seed_and_another_id_start_elsewhere(attack: Attack, name: str) -> None:
     threat, (model, x, y, _) = threats(IMAGE)[name], make_problem(IMAGE)
     x, y = x[1:2].expand(6, *x.shape[1:]), y[1:2].expand(6)
@@ -104,8 +112,7 @@ def test_another_seed_and_another_id_start_elsewhere(attack: Attack, name: str) 
     assert torch.allclose(same[0], drawn[0][3], rtol=0, atol=1e-5)
 
 
-@all_attacks
-@all_sets
+@pairs()
 def test_a_row_does_not_depend_on_batch_order_or_who_left(attack: Attack, name: str) -> None:
     threat = threats(WAVE, 0.08)[name]
     model, x, y, _ = make_problem(WAVE, n=14, dtype=torch.float64)
@@ -121,8 +128,7 @@ def test_a_row_does_not_depend_on_batch_order_or_who_left(attack: Attack, name: 
         assert torch.allclose(attack.run(case).x_adv, whole, rtol=0, atol=1e-12)
 
 
-@all_attacks
-@all_sets
+@pairs()
 def test_a_wanted_label_that_is_the_truth_is_never_reached(attack: Attack, name: str) -> None:
     model, x, y, _ = make_problem(WAVE, n=12)
     result = run(attack, model, x, y, threats(WAVE)[name], goal=Toward(y))
@@ -210,7 +216,7 @@ def test_a_half_precision_network_is_attacked_in_float32(attack: Attack, dtype: 
         result = run(attack, model, x, y, threat)
         assert result.x_adv.dtype == torch.float32
         assert threat.contains(result.x_adv, x).all()
-        assert torch.equal(result.success, model(result.x_adv).argmax(1) != y)
+        assert torch.equal(result.success, Away().reached(model(result.x_adv), y))  # ties are common in few digits
     assert result.success.any()
 
 
@@ -264,16 +270,16 @@ def test_restarts_never_hurt(name: str) -> None:
     assert (found[-1].height > found[0].height).any()
 
 
-@all_attacks
-@all_sets
+@pairs()
 def test_the_height_that_is_reported_is_that_of_the_candidate(attack: Attack, name: str) -> None:
     model, x, y, _ = make_problem(WAVE, n=20, dtype=torch.float64)
     case = make_case(model, x, y, threats(WAVE, 0.06)[name], goal=None, seed=0)
     found = attack.run(case)
     objective = brinell.objectives.resolve(getattr(attack, "objective", "margin"))
-    height = case.goal.gain(objective, model(found.x_adv), y)
+    aims = case.goal.aims(model(x), y, attack.targets) if getattr(attack, "targets", 0) else [case.goal]
+    heights = torch.stack([aim.gain(objective, model(found.x_adv), y) for aim in aims])
     looked = found.height > -torch.inf
-    assert torch.allclose(found.height[looked], height[looked], rtol=1e-9)
+    assert ((found.height - heights)[:, looked].abs().amin(0) < 1e-9).all()
     reached = case.goal.reached(model(found.x_adv), y)
     assert torch.equal(found.nominated[looked], reached[looked])
 
@@ -286,10 +292,10 @@ def test_the_cost_is_counted_by_row(attack: Attack) -> None:
     calls: list[int] = []
     model.register_forward_hook(lambda _, inputs, __: calls.append(len(inputs[0])))
     found = attack.run(case)
-    steps, restarts = getattr(attack, "steps", 1), getattr(attack, "restarts", 1)
-    assert (found.gradients <= steps * restarts).all()
-    assert (found.forwards <= restarts).all()
+    cost = found.forwards if attack.access == "scores" else found.gradients
+    assert (cost <= attack.budget).all()
+    assert attack.access == "gradients" or not found.gradients.any()
     assert int((found.gradients + found.forwards).sum()) <= sum(calls)
-    if steps > 1:
-        assert found.gradients[0] == 1  # it was wrong to begin with
-        assert found.gradients.max() > found.gradients.min()
+    if attack.budget > 1:
+        assert cost[0] <= getattr(attack, "samples", 1)  # it was wrong to begin with
+        assert cost.max() > cost.min()

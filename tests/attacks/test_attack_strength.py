@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from torch import Tensor, nn
 
 from brinell.api import attack as run
-from brinell.attacks import BIM, FGSM, PGD, Attack, MomentumPGD
+from brinell.attacks import APGD, BIM, FGSM, PGD, Attack, MomentumPGD
 from brinell.goals import Goal, Toward
 from brinell.models import Classifier
 from brinell.threats import L1, L2, Ball, Linf
@@ -139,6 +139,17 @@ def test_pgd_for_l2_turns_to_the_slope_in_time(roomy: bool, space: Space) -> Non
     assert usual.min() >= (0.96 if roomy else 0.85)
     assert usual.mean() >= 0.96
     assert reach(PGD(rel_step=0.25), b, threat).min() >= 0.999
+
+
+@all_spaces
+@both_rooms
+@pytest.mark.parametrize("objective", ["cross_entropy", "dlr", "margin"])
+def test_apgd_is_exact_for_linf_and_within_a_thousandth_for_l2(objective: str, roomy: bool, space: Space) -> None:
+    b = bench(space, roomy)
+    for targets in (0, 1):
+        attack = APGD(objective=objective, targets=targets)
+        assert reach(attack, b, set_for("linf", b, roomy)).min() >= EXACT
+        assert reach(attack, b, set_for("l2", b, roomy)).min() >= 0.999
 
 
 @pytest.mark.parametrize("space", [IMAGE, WAVE], ids=["image", "wave"])

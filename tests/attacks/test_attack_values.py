@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 import brinell
-from brinell.attacks import BIM, FGSM, PGD, Attack, MomentumPGD
+from brinell.attacks import BIM, FAB, FGSM, PGD, Attack, MomentumPGD, Square
 from brinell.errors import InputError
 from brinell.models import Classifier
 from brinell.objectives import margin
-from helpers import ATTACKS, IMAGE, problem, threats
+from helpers import ATTACKS, IMAGE, problem, sets_of, threats
 
 PARAMETERS = [
     (PGD, {"steps": 0}, r"steps is 0; .*at least 1"),
@@ -28,6 +28,18 @@ PARAMETERS = [
     (BIM, {"objective": "loss"}, r"objective is 'loss'"),
     (PGD, {"objective": 3}, r"objective is 3"),
     (MomentumPGD, {"objective": None}, r"objective is None"),
+    (Square, {"queries": 0}, r"queries is 0; .*at least 1"),
+    (Square, {"restarts": 1.5}, r"restarts is 1\.5; .*whole number"),
+    (Square, {"p": 0.0}, r"p is 0\.0; .*above 0, at most 1"),
+    (Square, {"p": 1.1}, r"p is 1\.1"),
+    (Square, {"objective": "loss"}, r"objective is 'loss'"),
+    (FAB, {"steps": 0}, r"steps is 0; .*at least 1"),
+    (FAB, {"restarts": -1}, r"restarts is -1"),
+    (FAB, {"targets": -1}, r"targets is -1; .*0 for the nearest"),
+    (FAB, {"targets": 2.0}, r"targets is 2\.0; .*whole number"),
+    (FAB, {"bias": 1.5}, r"bias is 1\.5; bias lies in \[0, 1\]"),
+    (FAB, {"overshoot": 0.9}, r"overshoot is 0\.9; .*at least 1"),
+    (FAB, {"backward": 1.0}, r"backward is 1\.0; .*backward in \(0, 1\)"),
 ]
 
 
@@ -54,7 +66,8 @@ def test_they_are_frozen_values(attack: Attack) -> None:
 def test_each_kind_says_what_it_needs_and_where_it_comes_from(kind: type[Attack]) -> None:
     assert kind.source.startswith("arXiv:")
     assert kind.source in (kind.__doc__ or "")
-    assert kind.access == "gradients"
+    assert kind.access in ("gradients", "scores")
+    assert set(sets_of(kind())) <= set(brinell.threats.THREATS)
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         assert field.name in (kind.__doc__ or "")
 
@@ -121,7 +134,7 @@ class Root(nn.Module):
 def test_undefined_slopes_do_not_lead_out_of_the_set(attack: Attack) -> None:
     model, x = Classifier(Root(), bounds=(0, 1)), problem().x
     assert (x == 0).any()
-    for threat in threats(IMAGE).values():
+    for threat in (threats(IMAGE)[name] for name in sets_of(attack)):
         x_adv = attack(model, x, torch.zeros(9, dtype=torch.int64), threat)
         assert x_adv.isfinite().all()
         assert threat.contains(x_adv, x).all()
@@ -137,6 +150,10 @@ class Cut(nn.Module):
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-def test_a_model_without_gradients_is_refused_with_the_remedy(attack: Attack) -> None:
+def test_a_model_without_gradients_is_refused_with_the_remedy_by_who_needs_them(attack: Attack) -> None:
+    if attack.access == "scores":
+        found = attack(Classifier(Cut(), bounds=(0, 1)), problem().x, problem().y, threats(IMAGE)["linf"])
+        assert found.shape == problem().x.shape
+        return
     with pytest.raises(InputError, match=r"gives no gradient .*detach\(\)"):
         attack(Classifier(Cut(), bounds=(0, 1)), problem().x, problem().y, threats(IMAGE)["linf"])

@@ -5,13 +5,12 @@ import torch
 
 from brinell.api import attack as run
 from brinell.attacks import Attack
-from helpers import ATTACKS, IMAGE, THREAT_NAMES, problem, threats
+from helpers import ATTACKS, IMAGE, pairs, problem, threats
 
 pytestmark = pytest.mark.cuda
 
 
-@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-@pytest.mark.parametrize("name", THREAT_NAMES)
+@pairs()
 def test_inputs_move_to_the_model_and_stay_in_the_set(attack: Attack, name: str) -> None:
     threat, (model, x, y, _) = threats(IMAGE)[name], problem(n=40)
     model = model.cuda()
@@ -22,8 +21,7 @@ def test_inputs_move_to_the_model_and_stay_in_the_set(attack: Attack, name: str)
     assert torch.equal(x_adv, attack(model, x.cuda(), y.cuda(), threat, seed=1))
 
 
-@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-@pytest.mark.parametrize("name", THREAT_NAMES)
+@pairs()
 def test_cpu_and_gpu_find_the_same(attack: Attack, name: str) -> None:
     """In float64; a step at a tie of slopes may fall the other way, so most rows, not all."""
     threat, (model, x, y, _) = threats(IMAGE)[name], problem(n=40, dtype=torch.float64)

@@ -49,6 +49,17 @@ def test_its_length_is_what_was_asked_for(threat: Ball, size: float) -> None:
 
 
 @pytest.mark.parametrize("threat", SETS, ids=str)
+@pytest.mark.parametrize("placed", [False, True])
+def test_each_row_may_have_a_size_of_its_own(threat: Ball, placed: bool) -> None:
+    grad, x = slopes(), points(WAVE, dtype=torch.float64)
+    size = torch.tensor([0.05, 0.3, 1.0, 1.2, 2.0, 2.5, 4.0, 7.0, 100.0], dtype=torch.float64)
+    places = [Place(x[i : i + 1], x[i : i + 1], WAVE.bounds) if placed else None for i in range(9)]
+    alone = [threat.step(grad[i : i + 1], float(size[i]), places[i]) for i in range(9)]
+    together = threat.step(grad, size, Place(x, x, WAVE.bounds) if placed else None)
+    assert torch.allclose(together, torch.cat(alone), rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("threat", SETS, ids=str)
 @pytest.mark.parametrize("scale", [1e-35, 1e-25, 1e-10, 1e10, 1e30])
 def test_only_the_direction_of_the_slope_counts(threat: Ball, scale: float) -> None:
     """A confident model's slopes are tiny, and their squares are 0 in float32."""

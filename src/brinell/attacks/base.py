@@ -1,15 +1,19 @@
 """What every attack is: a frozen value that holds parameters, and makes candidates when called."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from brinell.case import Case, check_parts, make_case
+from brinell.errors import InputError
 from brinell.goals import Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating
+from brinell.objectives import shortfall
 from brinell.threats.base import Threat
 
 POOL = 4  # batches whose survivors share a pool
@@ -42,6 +46,27 @@ class Found(NamedTuple):
         self.forwards[rows] += other.forwards
 
 
+def check_counts(**counts: object) -> None:
+    """Raise InputError unless all are whole numbers, at least 1."""
+    for name, count in counts.items():
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"{name} is {count!r}; it must be a whole number, at least 1.")
+
+
+def restarted(case: Case, restarts: int, search: Callable[[Case], Found], aims: Sequence[Goal] = ()) -> Found:
+    """Search several times for each aim in turn (by default the goal of the case itself); each further time with other
+    draws, and only for the rows that still stand."""
+    aims = aims or (case.goal,)
+    found = search(replace(case, goal=aims[0]))
+    for number in range(1, restarts * len(aims)):
+        rows = (~found.nominated).nonzero().flatten()
+        if not len(rows):
+            break
+        again = replace(case, goal=aims[number // restarts]).take(rows).at(restart=number)
+        found.improve(rows, search(again))
+    return found
+
+
 class Attack(ABC):
     """A frozen set of parameters. Subclasses are frozen dataclasses that say how to search; none holds a model."""
 
@@ -55,6 +80,11 @@ class Attack(ABC):
     def budget(self) -> int:
         """The most gradients that a row can cost."""
         return 1
+
+    def note(self, classes: int) -> str | None:
+        """What is different on a model with so many classes, in words; or None."""
+        objective = getattr(self, "objective", None)
+        return None if objective is None else shortfall(objective, classes)
 
     def __call__(
         self, model: Classifier, x: Any, y: Any, threat: Threat, *, goal: Goal | None = None, seed: int = 0,

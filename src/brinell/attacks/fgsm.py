@@ -13,7 +13,7 @@ from brinell.objectives import Objective, resolve
 class FGSM(Attack):
     """One steepest step of length eps from the input; the result is not looked at.
 
-    objective: "cross_entropy" (default), "margin", or a callable of logits and labels.
+    objective: "cross_entropy" (default), "margin", "dlr", "probability_margin", or a callable of logits and labels.
     Source: Goodfellow et al. 2015, arXiv:1412.6572; here for any threat set and goal."""
 
     source = "arXiv:1412.6572"

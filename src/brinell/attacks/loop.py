@@ -1,50 +1,24 @@
 """The one loop of all iterated gradient attacks: where to start, what to climb, how to step, when to stop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
-from brinell.attacks.base import Found
+from brinell.attacks.base import Found, restarted
 from brinell.attacks.starts import Start
 from brinell.case import Case
 from brinell.errors import InputError
+from brinell.goals import Goal
 from brinell.objectives import Objective
 from brinell.rows import per_row, unit_rows
 from brinell.threats.base import Place
 
-Rule: TypeAlias = Callable[[Tensor | None, Tensor], tuple[Tensor | None, Tensor]]
 _FULL = 0.98  # a pool is packed anew when less than this share of it stands: packing costs 1/20 of a step
 _PATIENCE = 4  # steps between two looks at a GPU pool: each look waits for the device
-
-
-def plain(memory: Tensor | None, grad: Tensor) -> tuple[Tensor | None, Tensor]:
-    """Step along the gradient."""
-    return memory, grad
-
-
-@dataclass(frozen=True, slots=True)
-class Momentum:
-    """Step along a decaying sum of gradients, each of L1 norm 1. Source: Dong et al. 2018, arXiv:1710.06081."""
-
-    decay: float = 1.0
-
-    def __call__(self, memory: Tensor | None, grad: Tensor) -> tuple[Tensor | None, Tensor]:
-        """The new sum, as memory and as direction."""
-        unit = unit_rows(grad, 1)
-        memory = unit if memory is None else self.decay * memory + unit
-        return memory, memory
-
-
-class Plan(NamedTuple):
-    """The four choices. ``sizes`` are step lengths as shares of eps, one for each step."""
-
-    start: Start
-    objective: Objective
-    sizes: tuple[float, ...]
-    rule: Rule = plain
 
 
 class Look(NamedTuple):
@@ -79,18 +53,74 @@ def glance(case: Case, x_adv: Tensor, objective: Objective) -> Look:
         return Look(height, case.goal.reached(logits, case.y), torch.empty(0))
 
 
-def move(case: Case, x_adv: Tensor, direction: Tensor, share: float) -> Tensor:
-    """One steepest step of ``share`` of eps along ``direction``, brought back into the set and the bounds."""
+def move(case: Case, x_adv: Tensor, direction: Tensor, share: float | Tensor) -> Tensor:
+    """One steepest step of ``share`` of eps, for all rows or for each (N,), along ``direction``, brought back into the
+    set and the bounds."""
     step = case.threat.step(direction, share * case.threat.eps, Place(x_adv, case.x, case.bounds))
     return case.threat.project(x_adv + step, case.x, case.bounds)
 
 
+class Spot(NamedTuple):
+    """Where rows are when they step, and what they see there."""
+
+    case: Case
+    x_adv: Tensor
+    seen: Look
+    step: int  # how many came before
+    share: float  # of eps: how long it is to be
+
+
+Memory: TypeAlias = tuple[Tensor, ...]  # what a rule carries from step to step, row by row; empty at first
+Rule: TypeAlias = Callable[[Memory, Spot], tuple[Memory, Tensor]]  # to what it carries on, and the next point
+
+
+def plain(memory: Memory, at: Spot) -> tuple[Memory, Tensor]:
+    """Step along the gradient."""
+    return memory, move(at.case, at.x_adv, at.seen.grad, at.share)
+
+
+@dataclass(frozen=True, slots=True)
+class Momentum:
+    """Step along a decaying sum of gradients, each of L1 norm 1. Source: Dong et al. 2018, arXiv:1710.06081."""
+
+    decay: float = 1.0
+
+    def __call__(self, memory: Memory, at: Spot) -> tuple[Memory, Tensor]:
+        """The new sum, and the point a step along it."""
+        total = unit_rows(at.seen.grad, 1)
+        if memory:
+            total = self.decay * memory[0] + total
+        return (total,), move(at.case, at.x_adv, total, at.share)
+
+
+class Plan(NamedTuple):
+    """The four choices. ``sizes`` are step lengths as shares of eps, one for each step."""
+
+    start: Start
+    objective: Objective
+    sizes: tuple[float, ...]
+    rule: Rule = plain
+    samples: int = 1  # passes averaged at each point: more than one where the model itself draws
+
+
+def study(view: Callable[[Case, Tensor, Objective], Look], case: Case, x_adv: Tensor, plan: Plan) -> Look:
+    """The mean of as many views as the plan wants; the goal counts as reached where most of them say so."""
+    seen = view(case, x_adv, plan.objective)
+    if plan.samples == 1:
+        return seen
+    height, votes, grad = seen.height, seen.reached.to(seen.height), seen.grad
+    for _ in range(1, plan.samples):
+        seen = view(case, x_adv, plan.objective)
+        height, votes, grad = height + seen.height, votes + seen.reached, grad + seen.grad
+    return Look(height / plan.samples, votes > plan.samples / 2, grad / plan.samples)
+
+
 def ascend(case: Case, plan: Plan) -> Tensor:
     """All steps for all rows, and the last point: what training wants, and what FGSM is."""
-    x_adv, memory = plan.start(case), None
-    for share in plan.sizes:
-        memory, direction = plan.rule(memory, look(case, x_adv, plan.objective).grad)
-        x_adv = move(case, x_adv, direction, share)
+    memory: Memory = ()
+    x_adv = plan.start(case)
+    for step, share in enumerate(plan.sizes):
+        memory, x_adv = plan.rule(memory, Spot(case, x_adv, study(look, case, x_adv, plan), step, share))
     return x_adv
 
 
@@ -105,7 +135,7 @@ class _Squad:
     height: Tensor
     reached: Tensor
     spent: Tensor
-    memory: Tensor | None = None
+    memory: Memory = ()
 
     def keep_better(self, seen: Look) -> None:
         """Rank points by (goal reached, height); the first point that reaches the goal stays."""
@@ -115,10 +145,9 @@ class _Squad:
         self.reached = self.reached | seen.reached
 
     def take(self, rows: Tensor | slice) -> "_Squad":
-        memory = None if self.memory is None else self.memory[rows]
         return _Squad(
-            self.rows[rows], self.case.take(rows), self.x_adv[rows], self.best[rows],
-            self.height[rows], self.reached[rows], self.spent[rows], memory,
+            self.rows[rows], self.case.take(rows), self.x_adv[rows], self.best[rows], self.height[rows],
+            self.reached[rows], self.spent[rows], tuple(part[rows] for part in self.memory),
         )  # fmt: skip
 
 
@@ -131,8 +160,8 @@ def climb(case: Case, plan: Plan) -> Found:
     squads = _split(_muster(case, plan), case.batch)
     for step, share in enumerate((*plan.sizes, None)):
         for squad in squads:
-            _advance(squad, plan, share, found)
-        case.tick(1)
+            _advance(squad, plan, step, share, found)
+        case.tick(plan.samples)
         if share is None or (step + 1) % (_PATIENCE if case.x.is_cuda else 1) == 0:
             squads = _discharge(squads, found, case, share is None)
         if not squads:
@@ -140,15 +169,9 @@ def climb(case: Case, plan: Plan) -> Found:
     return found
 
 
-def climb_again(case: Case, plan: Plan, restarts: int) -> Found:
-    """``climb`` from several starts; each further one takes on only the rows that still stand."""
-    found = climb(case, plan)
-    for restart in range(1, restarts):
-        rows = (~found.nominated).nonzero().flatten()
-        if not len(rows):
-            break
-        found.improve(rows, climb(case.take(rows).at(restart=restart), plan))
-    return found
+def climb_again(case: Case, plan: Plan, restarts: int, aims: Sequence[Goal] = ()) -> Found:
+    """``climb`` from several starts for each aim, by default that of the case; only rows that still stand go on."""
+    return restarted(case, restarts, partial(climb, plan=plan), aims)
 
 
 def _muster(case: Case, plan: Plan) -> _Squad:
@@ -158,16 +181,15 @@ def _muster(case: Case, plan: Plan) -> _Squad:
     return _Squad(rows, case, x_adv, x_adv, height, height > 0, torch.zeros_like(rows))
 
 
-def _advance(squad: _Squad, plan: Plan, share: float | None, found: Found) -> None:
-    seen = (glance if share is None else look)(squad.case, squad.x_adv, plan.objective)
+def _advance(squad: _Squad, plan: Plan, step: int, share: float | None, found: Found) -> None:
+    seen = study(glance if share is None else look, squad.case, squad.x_adv, plan)
     if share is None:
-        found.forwards[squad.rows] += ~squad.reached
+        found.forwards[squad.rows] += plan.samples * ~squad.reached
     else:
-        squad.spent = squad.spent + ~squad.reached
+        squad.spent = torch.add(squad.spent, ~squad.reached, alpha=plan.samples)
     squad.keep_better(seen)
     if share is not None:
-        squad.memory, direction = plan.rule(squad.memory, seen.grad)
-        squad.x_adv = move(squad.case, squad.x_adv, direction, share)
+        squad.memory, squad.x_adv = plan.rule(squad.memory, Spot(squad.case, squad.x_adv, seen, step, share))
 
 
 def _discharge(squads: list[_Squad], found: Found, case: Case, all_of_them: bool) -> list[_Squad]:
@@ -191,12 +213,12 @@ def _join(squads: list[_Squad], case: Case) -> _Squad:
     if len(squads) == 1:
         return squads[0]
     rows = torch.cat([squad.rows for squad in squads])
-    memories = [squad.memory for squad in squads if squad.memory is not None]
+    memories = zip(*(squad.memory for squad in squads), strict=True)
     return _Squad(
         rows, case.take(rows),
         torch.cat([squad.x_adv for squad in squads]), torch.cat([squad.best for squad in squads]),
         torch.cat([squad.height for squad in squads]), torch.cat([squad.reached for squad in squads]),
-        torch.cat([squad.spent for squad in squads]), torch.cat(memories) if memories else None,
+        torch.cat([squad.spent for squad in squads]), tuple(torch.cat(parts) for parts in memories),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from brinell.attacks.base import Attack, Found
+from brinell.attacks.base import Attack, Found, check_counts
 from brinell.attacks.loop import Momentum, Plan, climb, climb_again
 from brinell.attacks.starts import Start, center
 from brinell.attacks.starts import resolve as resolve_start
@@ -13,9 +13,7 @@ from brinell.objectives import resolve as resolve_objective
 
 
 def _check(steps: int, rel_step: float | None, restarts: int = 1) -> None:
-    for name, count in (("steps", steps), ("restarts", restarts)):
-        if not isinstance(count, int) or count < 1:
-            raise InputError(f"{name} is {count!r}; it must be a whole number, at least 1.")
+    check_counts(steps=steps, restarts=restarts)
     if rel_step is not None and not 0 < rel_step < float("inf"):
         raise InputError(f"rel_step is {rel_step}; it is the step's length as a share of eps, above 0, such as 0.1.")
 
@@ -54,7 +52,7 @@ class PGD(Attack):
 
     rel_step: length of a step as a share of eps, ``2.5 / steps`` by default (the paper's choice); a step of 0.01 at
         eps 0.3 is ``rel_step=0.01 / 0.3``.
-    objective: "cross_entropy" (default), "margin", or a callable of logits and labels.
+    objective: "cross_entropy" (default), "margin", "dlr", "probability_margin", or a callable of logits and labels.
     start: "uniform" (default), "center", "structured" (stripes, blocks and corners), or a callable.
     A row leaves once it is broken; else its best point counts (the paper takes the last).
     Source: Madry et al. 2018, arXiv:1706.06083."""

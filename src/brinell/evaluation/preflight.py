@@ -5,6 +5,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import nn
 
 from brinell.case import Case
+from brinell.evaluation.cascades import Cascade, describe
 from brinell.evaluation.diagnosis import ROWS, outputs
 from brinell.evaluation.diagnosis.trial import Trial
 from brinell.goals import Away, Toward
@@ -24,6 +25,12 @@ def preflight(case: Case, modes: dict[nn.Module, bool]) -> tuple[str, ...]:
         _normalised_twice(case), _are_shares(case), _was_training(modes), _wanted_is_true(case), *_outputs(case),
     ]  # fmt: skip
     return tuple(warning for warning in found if warning)
+
+
+def notes(cascade: Cascade, classes: int) -> tuple[str, ...]:
+    """What the attacks of a cascade do otherwise than their names say, on a model with so many classes."""
+    said = [(facts.label, attack.note(classes)) for facts, attack in zip(describe(cascade), cascade, strict=True)]
+    return tuple(f"{label}: {note}" for label, note in said if note)
 
 
 def _clean(case: Case, model: Classifier) -> tuple[Rate, int]:

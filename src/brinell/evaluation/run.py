@@ -21,7 +21,7 @@ from brinell.evaluation.faults import Room, Watch, strange_words
 from brinell.evaluation.findings import Diagnosis
 from brinell.evaluation.folder import CLOCK, RECORD, RunFolder
 from brinell.evaluation.harvest import add_up, as_table, pick_gallery
-from brinell.evaluation.preflight import preflight
+from brinell.evaluation.preflight import notes, preflight
 from brinell.evaluation.record import (
     AuditRecord,
     DataFacts,
@@ -102,6 +102,7 @@ def run_audit(
         first = job.case(job.slices[0])
         with Watch(model, first):
             warnings = job.room.work(lambda batch: preflight(replace(first, batch=batch), modes))
+        warnings += notes(cascade, job.facts.model.classes)
         if options.examples == "all":
             folder.adversarial((len(source), *job.facts.data.shape), model.anchor.dtype)
         done = _run_blocks(job, folder)
@@ -222,9 +223,9 @@ def _diagnose(job: _Job) -> Diagnosis:
 
 def _what_was_noted(job: _Job, folder: RunFolder) -> tuple[str, ...]:
     """Warnings about what happened on the way, in this session or in an earlier one."""
-    notes = list(folder.notes(len(job.slices)))
-    strange = [row for note in notes for row in note.get("strange", [])]
-    said = [words for note in notes for words in note.get("memory", [])] + job.room.told()
+    kept = list(folder.notes(len(job.slices)))
+    strange = [row for note in kept for row in note.get("strange", [])]
+    said = [words for note in kept for words in note.get("memory", [])] + job.room.told()
     if strange:
         said.append(strange_words(strange))
     if job.blind:

@@ -1,7 +1,9 @@
 """Threat sets: the inputs that an attacker may reach. Add one: a file here and a line in ``THREATS``."""
 
+from typing import Any
+
 from brinell.errors import InputError
-from brinell.threats.base import Ball, Place, Threat
+from brinell.threats.base import Ball, Patched, Place, Planar, Threat
 from brinell.threats.l0 import L0
 from brinell.threats.l1 import L1
 from brinell.threats.l2 import L2
@@ -18,4 +20,12 @@ def threat(text: str) -> Ball:
     return THREATS[name.strip().lower()](eps.strip())
 
 
-__all__ = ["Linf", "L2", "L1", "L0", "THREATS", "threat", "Ball", "Place", "Threat"]
+def demand(threat: Threat, method: str, who: str) -> Any:
+    """The set itself, if it has the method that ``who`` needs. Raises InputError, which names the sets that have it."""
+    if not hasattr(threat, method):
+        able = ", ".join(name for name, kind in THREATS.items() if hasattr(kind, method))
+        raise InputError(f"{who} does not work within {threat}; choose one of these threat sets: {able}.")
+    return threat
+
+
+__all__ = ["Linf", "L2", "L1", "L0", "THREATS", "threat", "Ball", "Patched", "Place", "Planar", "Threat", "demand"]

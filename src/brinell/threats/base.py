@@ -37,8 +37,9 @@ class Threat(Protocol):
         """Bring ``x_adv`` into the set about ``x`` and into the bounds."""
         ...
 
-    def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:
-        """The displacement of length ``size`` along which a function of slope ``grad`` rises most."""
+    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:
+        """The displacement of length ``size`` (one for all rows, or (N,)) along which a function of slope ``grad``
+        rises most."""
         ...
 
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
@@ -63,6 +64,31 @@ class Threat(Protocol):
 
     def suspicion(self, x: Tensor, bounds: Bounds) -> str | None:
         """What is legal but looks like a slip, in words; or None."""
+        ...
+
+
+class Patched(Threat, Protocol):
+    """A set that can be searched without slopes, patch by patch."""
+
+    def pattern(self, x: Tensor, bounds: Bounds, draws: Draws) -> Tensor:
+        """Where such a search starts: a random pattern at the far end of the set, within the bounds."""
+        ...
+
+    def patch(self, at: Place, share: float, luck: Tensor) -> Tensor:
+        """The point of a place with one random window, ``share`` of the input, changed; inside set and bounds.
+
+        luck: what is random about it, see ``threats.windows.draw_luck``."""
+        ...
+
+
+class Planar(Threat, Protocol):
+    """A set that knows the shortest way onto a plane."""
+
+    def onto_plane(self, x: Tensor, slope: Tensor, rise: Tensor, bounds: Bounds) -> Tensor:
+        """The move from ``x`` of least distance, within the bounds, along which a linear function rises by ``rise``.
+
+        x, slope: (N, ...); rise: (N,), a fall where it is negative. Where the bounds allow no such rise, the move goes
+        as far as it can."""
         ...
 
 
@@ -93,8 +119,9 @@ class Ball(ABC):
         """Bring ``x_adv`` into the ball about ``x`` and into the bounds."""
 
     @abstractmethod
-    def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:
-        """The displacement of length ``size`` along which a function of slope ``grad`` rises most."""
+    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:
+        """The displacement of length ``size`` (one for all rows, or (N,)) along which a function of slope ``grad``
+        rises most."""
 
     @abstractmethod
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:

@@ -33,11 +33,11 @@ class L0(Ball):
         keep = self._largest(moved * (2 * wanted - moved), radius)
         return torch.where(keep.reshape(x.shape), bounds.clip(x_adv), x)
 
-    def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:
+    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:
         """Send the ``size`` values that gain most to their best bound, and take back those that help least.
 
         Returns (N, ...). Without a place, the ``size`` values of largest slope move by 1."""
-        count = max(1, min(math.ceil(size - 1e-6), grad[0].numel()))
+        count = _whole(size, grad[0].numel())
         if at is None:
             return torch.where(_top(flat(grad.abs()), count).reshape(grad.shape), grad.sign(), 0.0)
         room, moved = at.bounds.room(at.x_adv, grad), at.x_adv - at.x
@@ -72,11 +72,7 @@ class L0(Ball):
 
     def _largest(self, score: Tensor, radius: Tensor | None) -> Tensor:
         """A mask (N, D) of the ``eps`` (or ``radius``) largest scores of each row."""
-        if radius is None:
-            return _top(score, int(min(self.eps, score.shape[1])))
-        order = score.argsort(dim=1, descending=True)
-        rank = torch.arange(score.shape[1], device=score.device).expand_as(order)
-        return torch.zeros_like(score, dtype=torch.bool).scatter(1, order, rank < radius[:, None])
+        return _top(score, int(min(self.eps, score.shape[1])) if radius is None else radius)
 
 
 def _weakest(score: Tensor, count: float) -> Tensor:
@@ -84,5 +80,17 @@ def _weakest(score: Tensor, count: float) -> Tensor:
     return score.topk(int(min(count, score.shape[1])), dim=1).values[:, -1:]
 
 
-def _top(score: Tensor, count: int) -> Tensor:
+def _whole(size: float | Tensor, most: int) -> int | Tensor:
+    """A size as a number of values: rounded up, at least 1."""
+    if isinstance(size, Tensor):
+        return (size - 1e-6).ceil().clamp(1, most)
+    return max(1, min(math.ceil(size - 1e-6), most))
+
+
+def _top(score: Tensor, count: int | Tensor) -> Tensor:
+    """A mask (N, D) of the ``count`` largest scores of each row; ``count`` may differ by row, (N,)."""
+    if isinstance(count, Tensor):
+        order = score.argsort(dim=1, descending=True)
+        rank = torch.arange(score.shape[1], device=score.device).expand_as(order)
+        return torch.zeros_like(score, dtype=torch.bool).scatter(1, order, rank < count[:, None])
     return torch.zeros_like(score, dtype=torch.bool).scatter(1, score.topk(count, dim=1).indices, True)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from brinell.bounds import Bounds
 from brinell.draws import Draws
-from brinell.rows import flat, per_row, row_norm
+from brinell.rows import flat, per_row, row_norm, spread
 from brinell.threats.base import Ball, Place
 
 
@@ -32,10 +32,11 @@ class L1(Ball):
         shrink = torch.where(total > r, r / total.clamp(min=torch.finfo(x.dtype).tiny), torch.ones_like(r))
         return bounds.clip(x + delta.sign() * moved * per_row(shrink, x))
 
-    def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:
+    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:
         """Spend ``size`` on the values of largest slope, each up to its bound, (N, ...)."""
         slope = flat(grad.abs())
-        room = torch.full_like(slope, size) if at is None else flat(at.bounds.room(at.x_adv, grad))
+        size = spread(size, slope)
+        room = torch.zeros_like(slope) + size if at is None else flat(at.bounds.room(at.x_adv, grad))
         order = slope.argsort(dim=1, descending=True, stable=True)
         sorted_room = room.gather(1, order)
         before = sorted_room.cumsum(1) - sorted_room

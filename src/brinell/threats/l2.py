@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from brinell.bounds import Bounds
 from brinell.draws import Draws
-from brinell.rows import per_row, row_norm, unit_rows
+from brinell.rows import flat, per_row, row_norm, spread, unit_rows
 from brinell.threats.base import Ball, Place
+from brinell.threats.planes import shortest
+from brinell.threats.windows import bumps, cells, grid, odd_sides, planes, signs, tiles
 
 _ROUNDS = 8  # at most, in the search for the scale; each is feasible, and each closer to the nearest point
 
@@ -45,9 +48,9 @@ class L2(Ball):
                 break
         return scale * (1 - 4 * torch.finfo(delta.dtype).eps)
 
-    def step(self, grad: Tensor, size: float = 1.0, at: Place | None = None) -> Tensor:  # noqa: ARG002
+    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:  # noqa: ARG002
         """``size`` along the direction of the gradient, (N, ...); a zero gradient gives no step."""
-        return unit_rows(grad, 2) * size
+        return unit_rows(grad, 2) * spread(size, grad)
 
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
         """Uniform in the ball about each row, then projected into the bounds."""
@@ -58,3 +61,31 @@ class L2(Ball):
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """The Euclidean length of the change, (N,)."""
         return row_norm(x_adv - x, 2)
+
+    def pattern(self, x: Tensor, bounds: Bounds, draws: Draws) -> Tensor:
+        """A hill beside its mirror image in each of 5 times 5 tiles, with random signs, of length ``eps`` in all."""
+        hills = unit_rows(tiles(grid(x), 5, draws), 2).reshape(x.shape)
+        return bounds.clip(x + hills * self._safe_eps(x))
+
+    def patch(self, at: Place, share: float, luck: Tensor) -> Tensor:
+        """Take the change out of one window and put it, and what of ``eps`` is not spent, into another.
+
+        There it keeps its shape, with a hill beside its mirror image added. arXiv:1912.00049, algorithm 3."""
+        x, size = grid(at.x), odd_sides(grid(at.x), share)
+        here, there = cells(x, size, luck), cells(x, size, luck, second=True)
+        move = (at.x_adv - at.x).reshape(len(x), planes(x), -1)
+        unspent = (self._safe_eps(x) ** 2 - flat(move).square().sum(1)).reshape(-1, 1, 1) / planes(x)
+        old = move.gather(2, here)
+        lost = move.scatter_(2, here, 0.0).gather(2, there)  # without what both windows share
+        length = (old.square().sum(2, keepdim=True) + lost.square().sum(2, keepdim=True) + unspent).clamp(min=0).sqrt()
+        hill = bumps(x, size, luck) * signs(x, luck).reshape(len(x), -1, 1)
+        fresh = F.normalize(F.normalize(old, dim=2) + hill, dim=2) * length  # so the whole has length eps again
+        move.scatter_(2, there, 0.0).scatter_(2, here, fresh)
+        return at.bounds.clip(at.x + move.reshape(at.x.shape))
+
+    def _safe_eps(self, x: Tensor) -> float:
+        return self.eps * (1 - 4 * torch.finfo(x.dtype).eps)
+
+    def onto_plane(self, x: Tensor, slope: Tensor, rise: Tensor, bounds: Bounds) -> Tensor:
+        """The move from ``x`` (N, ...) of least length by which a linear function rises by ``rise`` (N,); exact."""
+        return shortest(x, slope, rise, bounds, flat(unit_rows(slope, float("inf"))).abs())  # in step with the slope
