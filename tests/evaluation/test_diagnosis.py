@@ -11,7 +11,9 @@ from torch import nn
 import brinell as br
 from brinell.data import read, stratified
 from brinell.evaluation.diagnosis import CHECKS
+from brinell.evaluation.diagnosis.afterwards import with_stages
 from brinell.evaluation.diagnosis.trial import more_often, surely_above, surely_below
+from brinell.evaluation.record import StageResult
 from helpers import IMAGE, TABLE, WAVE, Space, curved, points
 
 THREAT = br.Linf(0.3)
@@ -155,6 +157,20 @@ def test_an_audit_carries_the_verdict(plain: br.Classifier, test: Data, tmp_path
     without = br.audit(masked, test, THREAT, cascade=(br.FGSM(),), diagnose=False)
     assert without.verdict is None
     assert "Verdict" not in br.write_html(without, tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(("broken", "outcome"), [(0, "ok"), (10, "ok"), (30, "warning")])
+def test_what_queries_break_after_gradients_counts(broken: int, outcome: str) -> None:
+    stages = [stage(900, 600), stage(600, 600 - broken), stage(600 - broken, 500)]
+    bare = br.Diagnosis(rows=128, findings=())
+    (found,) = with_stages(bare, stages, ["gradients", "scores", "gradients"], 1000).findings
+    assert found.outcome == outcome
+    assert f"queries broke {broken} more of 1000 rows" in found.figures
+    assert with_stages(bare, stages, ["scores", "gradients", "gradients"], 1000) == bare
+
+
+def stage(before: int, after: int) -> StageResult:
+    return StageResult(label="any", before=before, after=after, alone=None, gradients=0, forwards=0)
 
 
 def test_a_model_without_gradients_is_audited_where_an_attack_needs_none(plain: br.Classifier, test: Data) -> None:

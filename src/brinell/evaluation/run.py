@@ -17,6 +17,7 @@ from brinell.errors import ModelFailedError
 from brinell.evaluation.blocks import clean_block, confirm_again, run_stage
 from brinell.evaluation.cascades import Cascade, describe
 from brinell.evaluation.diagnosis import examine, right_rows
+from brinell.evaluation.diagnosis.afterwards import with_stages
 from brinell.evaluation.faults import Room, Watch, strange_words
 from brinell.evaluation.findings import Diagnosis
 from brinell.evaluation.folder import CLOCK, RECORD, RunFolder
@@ -110,7 +111,10 @@ def run_audit(
     folder.merge(len(job.slices))
     warnings += _what_was_noted(job, folder)
     record = add_up(job.facts, warnings, folder.parts(len(job.slices)))
-    record = record.model_copy(update={"diagnosis": diagnosis})
+    if diagnosis is not None:
+        access = [attack.access for attack in cascade]
+        diagnosis = with_stages(diagnosis, record.stages, access, job.facts.data.n)
+        record = record.model_copy(update={"diagnosis": diagnosis})
     if options.examples == "all":
         pick_gallery(folder, source)
     write_json(record, folder.path / RECORD)
