@@ -1,6 +1,7 @@
 from brinell.api import AttackResult as AttackResult
 from brinell.api import attack as attack
 from brinell.api import audit as audit
+from brinell.api import diagnose as diagnose
 from brinell.api import harden as harden
 from brinell.api import robustness_curve as robustness_curve
 from brinell.api import spread as spread
@@ -22,7 +23,9 @@ from brinell.defenses import Tutorial as Tutorial
 from brinell.errors import InputError as InputError
 from brinell.evaluation import Audit as Audit
 from brinell.evaluation import Comparison as Comparison
+from brinell.evaluation import Diagnosis as Diagnosis
 from brinell.evaluation import Discrepancy as Discrepancy
+from brinell.evaluation import Finding as Finding
 from brinell.evaluation import RobustnessCurve as RobustnessCurve
 from brinell.evaluation import Spread as Spread
 from brinell.evaluation import Verification as Verification
@@ -31,6 +34,8 @@ from brinell.evaluation import load_audit as load_audit
 from brinell.evaluation.protocols import cascades as cascades
 from brinell.goals import Away as Away
 from brinell.goals import Toward as Toward
+from brinell.models import BPDA as BPDA
+from brinell.models import EOT as EOT
 from brinell.models import Classifier as Classifier
 from brinell.models import SmallCNN as SmallCNN
 from brinell.models import TutorialCNN as TutorialCNN

@@ -12,9 +12,10 @@ from brinell.attacks.base import POOL
 from brinell.case import Case, check_logits, check_parts, make_case
 from brinell.data import read
 from brinell.defenses import Course, OnEpoch, Recipe, train
-from brinell.errors import InputError, InputTypeError
+from brinell.errors import InputError, InputTypeError, ModelFailedError
 from brinell.evaluation import (
     Audit,
+    Diagnosis,
     Options,
     Origin,
     RobustnessCurve,
@@ -24,7 +25,9 @@ from brinell.evaluation import (
     Verification,
     Walk,
     choose,
+    examine,
     read_given,
+    right_rows,
     run_audit,
     run_curve,
     spread_of,
@@ -97,8 +100,8 @@ def audit(
     model: Classifier, data: Any, threat: Threat, *, groups: Mapping[str, Any] | None = None,
     effort: str = "standard", cascade: str | Sequence[Any] | None = None, goal: Goal | None = None, seed: int = 0,
     alone: bool = False, batch_size: int | None = None, out: str | Path | None = None, resume: bool = False,
-    examples: Literal["all", "none"] = "all", examples_from: Any = None, origin: str | Origin | None = None,
-    progress: Progress = silent,
+    examples: Literal["all", "none"] = "all", examples_from: Any = None, diagnose: bool = True,
+    origin: str | Origin | None = None,    progress: Progress = silent,
 ) -> Audit:  # fmt: skip
     """Measure how robust ``model`` is, and for whom it breaks first: the main job.
 
@@ -108,11 +111,14 @@ def audit(
     alone: also run each attack on the rows that an earlier one broke, to tell what it leaves standing on its own; the
         cascade's result is the same either way.
     out: the run folder; without it the files live as long as the audit. resume: go on with an unfinished run there.
-    examples: "none" keeps the adversarial inputs off the disk. origin: where the model comes from, for the record.
+    examples: "none" keeps the adversarial inputs off the disk. diagnose: also tell whether the model hides its
+        gradients (see ``diagnose``). origin: where the model comes from, for the record.
     examples_from: somebody else's examples, row for row with the data: an .npz file with ``x_adv``, or an array. They
         are judged before the attacks, or, with ``cascade=()``, instead of them.
     progress: called as ``progress(label, done, total)``.
-    Memory does not grow with the number of rows. Raises InputError, InputTypeError, OutputExistsError."""
+    Where memory runs out, the batch halves itself and the record says so. Where the model raises, ModelFailedError
+    names the rows, and what is done is kept. Memory does not grow with the number of rows.
+    Raises InputError, InputTypeError, OutputExistsError."""
     if examples not in ("all", "none"):
         raise InputError(f'examples is {examples!r}; choose "all" or "none".')
     if resume and out is None:
@@ -126,8 +132,13 @@ def audit(
     keep = Scratch() if out is None else None
     path = keep.path / "audit" if keep else Path(out or "")
     named = effort if cascade is None else cascade if isinstance(cascade, str) else "own"
-    options = Options(named, alone, seed, batch_size, examples, origin, progress)
-    record = run_audit(model, source, threat, goal, chosen, RunFolder(path), options, resume)
+    options = Options(named, alone, seed, batch_size, examples, origin, progress, diagnose)
+    try:
+        record = run_audit(model, source, threat, goal, chosen, RunFolder(path), options, resume)
+    except ModelFailedError:
+        if keep:
+            keep.spare()  # the error says that what is done lies there
+        raise
     return Audit(record, path, keep)
 
 
@@ -167,8 +178,26 @@ def spread(model: Classifier, data: Any, threat: Threat, *, seeds: int | Sequenc
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if len(set(chosen)) < 2:
         raise InputError(f"seeds are {seeds}; a spread needs at least two different ones.")
-    options = {"examples": "none"} | options
+    defaults: dict[str, Any] = {"examples": "none", "diagnose": False}
+    options = defaults | options
     return spread_of(chosen, (audit(model, data, threat, seed=seed, **options) for seed in chosen))
+
+
+def diagnose(
+    model: Classifier, data: Any, threat: Threat, *, seed: int = 0, batch_size: int | None = None,
+    progress: Progress = silent,
+) -> Diagnosis:  # fmt: skip
+    """Tell whether ``model`` lets itself be attacked by gradients, or hides them: a verdict, with causes and remedies.
+
+    data: as for ``audit``; at most 128 rows that the model gets right are looked at, chosen by the seed.
+    Returns a Diagnosis: ``.verdict`` is "sound", "doubtful" or "unsound"; ``.concerns`` are the findings behind it.
+    Sound means that no check found anything, and no more. Raises InputError, InputTypeError.
+    Source: Carlini et al. 2019, arXiv:1902.06705; Tramer et al. 2020, arXiv:2002.08347; Pintor et al. 2022,
+    arXiv:2106.09947."""
+    check_parts(model, threat, None, seed)
+    source = read(data, progress=progress)
+    with evaluating(model, seed):
+        return examine(right_rows(model, source, threat, seed, batch_size), len(source), progress)
 
 
 def harden(

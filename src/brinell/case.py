@@ -165,9 +165,15 @@ def make_case(
     bounds = model.bounds.to(x)
     threat.check(x, bounds)
     with torch.no_grad():
-        sample = slice(0, 32)
-        logits = model(x[sample])
-    check_logits(logits, y[sample], model)
+        sample = x[:32].clone()
+        unwritten = sample._version
+        logits = model(sample)
+    if sample._version != unwritten:
+        raise InputError(
+            "the network changes its input in place, which would spoil the data and the attack; begin its forward "
+            "with x = x.clone(), or use operations that do not end in an underscore and no inplace=True there."
+        )
+    check_logits(logits, y[:32], model)
     if int(y.max()) >= logits.shape[1] or int(y.min()) < 0:
         check_logits(logits[:1].expand(len(y), -1), y, model)
     ids = torch.arange(len(x)) if ids is None else as_labels(ids, len(x), x.device, "ids")

@@ -18,3 +18,7 @@ class InputMissingError(InputError, FileNotFoundError):
 
 class OutputExistsError(InputError, FileExistsError):
     """A folder that would be overwritten."""
+
+
+class ModelFailedError(RuntimeError):
+    """The model raised while it was attacked: names the rows, and what is kept. No wrong use, so no ``InputError``."""

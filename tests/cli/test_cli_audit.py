@@ -301,3 +301,30 @@ def test_wrong_use_of_examples(run: Run, workshop: Path, more: list[str], says: 
     assert ended.code == 2
     assert says in ended.err
     assert not (workshop / "runs").exists()
+
+
+def test_the_verdict_is_said_and_can_be_demanded(run: Run) -> None:
+    fine = run(*QUICK, "--require", "sound", "--out", "fine")
+    assert (fine.code, fine.err) == (0, "")
+    assert "Verdict: sound: by 13 checks on" in fine.out
+    masked = ("audit", "nets.py:Rounds", "toy.npz", "linf:0.05", "--effort", "quick")
+    missed = run(*masked, "--require", "sound", "--out", "masked", "--json")
+    assert missed.code == 3
+    assert "the verdict is unsound, and --require sound was given" in missed.err
+    assert "the margin has a slope: failed" in missed.err
+    assert json.loads(missed.out)["verdict"] == "unsound"
+    again = run(*masked, "--require", "doubtful", "--out", "masked", "--resume")
+    assert again.code == 3
+    assert "Verdict: unsound: by 13 checks" in again.out
+    assert "- failed: the margin has a slope: zero" in again.out
+    assert run(*masked, "--out", "other").code == 0
+
+
+def test_no_diagnosis_where_it_is_not_wanted(run: Run) -> None:
+    without = run(*QUICK, "--no-diagnose", "--out", "a")
+    assert without.code == 0
+    assert "Verdict" not in without.out
+    both = run(*QUICK, "--no-diagnose", "--require", "sound")
+    assert (both.code, "leave --no-diagnose out" in both.err) == (2, True)
+    other = run(*QUICK, "--require", "solid")
+    assert (other.code, "choose sound, or doubtful" in other.err) == (2, True)

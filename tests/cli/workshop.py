@@ -75,6 +75,13 @@ class Chatty(Linear):
         return super().forward(x)
 
 
+class Rounds(Linear):
+    """Rounds its input, and so hides its gradient."""
+
+    def forward(self, x):
+        return super().forward(torch.round(x * 20) / 20)
+
+
 class Choosy(Linear):
     def forward(self, x):
         raise brinell.InputError("no such row")

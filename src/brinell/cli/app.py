@@ -36,8 +36,8 @@ def brinell(
 
     Start with brinell demo. Every command shows an example with --help.
 
-    Exit codes: 0 done, 1 unexpected failure (of verify: something differs), 2 wrong use, 130 interrupted (what is done
-    is kept).
+    Exit codes: 0 done, 1 unexpected failure (of verify: something differs), 2 wrong use, 3 a demanded threshold was
+    missed, 130 interrupted (what is done is kept).
     """
     if version:
         typer.echo(f"brinell {__version__}")

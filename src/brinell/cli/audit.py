@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 import typer
 
 from brinell.cli import options
-from brinell.cli.exits import if_interrupted
+from brinell.cli.exits import MissedError, if_interrupted
+
+if TYPE_CHECKING:
+    from brinell.evaluation import Diagnosis
 
 if TYPE_CHECKING:
     from brinell.attacks import Attack
@@ -67,6 +70,17 @@ _Seeds: TypeAlias = Annotated[
         metavar="COUNT", min=1, help="Audit with so many seeds, and tell the spread; the folder holds the first."
     ),
 ]
+_NoDiagnose: TypeAlias = Annotated[
+    bool, typer.Option("--no-diagnose", help="Do not check whether the model hides its gradients.")
+]
+_Require: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="sound|doubtful",
+        help="End with exit code 3 where the verdict of the diagnosis is worse.",
+        show_default=False,
+    ),
+]
 _Report: TypeAlias = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Also write a report, one HTML file.", show_default=False),
@@ -93,6 +107,8 @@ def audit(
     examples: _Examples = "all",
     examples_from: _ExamplesFrom = None,
     seeds: _Seeds = 1,
+    no_diagnose: _NoDiagnose = False,
+    require: _Require = None,
     report: _Report = None,
     as_json: options.Json = False,
 ) -> None:
@@ -117,6 +133,7 @@ def audit(
         from brinell.report import write_html
 
         _check(effort, attack, out, resume, report, examples_from)
+        _check_demand(require, not no_diagnose)
         own = _own(attack)  # before the data are read, which takes longer than to see a slip
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
         chosen = _chosen(effort, own, loaded.threat)
@@ -130,18 +147,20 @@ def audit(
         with if_interrupted(lambda: _what_is_kept(folder, ctx.obj, out is None)):
             done = audit_with(
                 seed=seed, alone=alone, out=folder, resume=resume, examples=examples, origin=loaded.origin,  # type: ignore[arg-type]
+                diagnose=not no_diagnose,
             )  # fmt: skip
             tables.say_audit(done, shown)
             if report is not None:
                 output.say(f"Report: {write_html(done, report)}")
             facts = summary(done) if as_json else {}
             if seeds > 1:
-                more = (audit_with(seed=seed + i, examples="none") for i in range(1, seeds))
+                more = (audit_with(seed=seed + i, examples="none", diagnose=False) for i in range(1, seeds))
                 found = spread_of(range(seed, seed + seeds), (done, *more))
                 output.say(str(found))
                 facts["spread"] = found.facts()
     if as_json:
         output.print_json(facts)
+    _demand(require, done.diagnosis)
 
 
 class _Chosen(NamedTuple):
@@ -186,6 +205,27 @@ def _check(
         raise InputError("--resume needs the folder of the unfinished audit: add --out FOLDER.")
     if report is not None and report.is_dir():
         raise InputError(f"--report {report} is a folder; name a file, such as {report / 'report.html'}.")
+
+
+def _check_demand(require: str | None, diagnose: bool) -> None:
+    """Raise InputError on a demand that cannot be met."""
+    from brinell.errors import InputError
+
+    if require not in (None, "sound", "doubtful"):
+        raise InputError(f"--require is {require}; choose sound, or doubtful to let only unsound ones fail.")
+    if require is not None and not diagnose:
+        raise InputError(f"--require {require} needs the diagnosis; leave --no-diagnose out.")
+
+
+def _demand(require: str | None, diagnosis: "Diagnosis | None") -> None:
+    """Raise MissedError where the verdict is worse than demanded."""
+    from brinell.evaluation import VERDICTS
+
+    verdicts: list[str] = [*VERDICTS]
+    if require is None or diagnosis is None or verdicts.index(diagnosis.verdict) <= verdicts.index(require):
+        return
+    found = "; ".join(f"{finding.name}: {finding.outcome}" for finding in diagnosis.concerns)
+    raise MissedError(f"the verdict is {diagnosis.verdict}, and --require {require} was given ({found}).")
 
 
 def _new_folder() -> Path:

@@ -1,4 +1,4 @@
-"""How a command ends: 0 done, 1 unexpected failure, 2 wrong use, 130 interrupted."""
+"""How a command ends: 0 done, 1 unexpected failure, 2 wrong use, 3 a demand missed, 130 interrupted."""
 
 import os
 import sys
@@ -13,7 +13,11 @@ from typer.core import TyperGroup
 
 from brinell.errors import InputError
 
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+FAILED, MISUSED, MISSED, INTERRUPTED = 1, 2, 3, 130
+
+
+class MissedError(Exception):
+    """The command did its work, and the result is worse than what was demanded of it."""
 
 
 class Commands(TyperGroup):
@@ -55,6 +59,8 @@ def _code_of(run: Callable[[], Any]) -> int:
         result = run()
     except InputError as problem:
         return _fail(str(problem), MISUSED)
+    except MissedError as problem:
+        return _fail(str(problem), MISSED)
     except Exception as problem:
         # What the parser raises has its class in click or in typer itself, by the version.
         if hasattr(problem, "format_message"):

@@ -8,7 +8,7 @@ from brinell.attacks import Attack
 from brinell.cli.loading import Loaded
 from brinell.cli.output import say, say_pairs, say_table, share
 from brinell.errors import InputError
-from brinell.evaluation import Audit, GroupGap, GroupRow
+from brinell.evaluation import Audit, Diagnosis, GroupGap, GroupRow
 from brinell.evaluation.cascades import describe
 from brinell.evaluation.record import StageResult
 from brinell.report.words import evidence
@@ -77,6 +77,7 @@ def say_audit(audit: Audit, groups: Iterable[tuple[str, ...]]) -> None:
         ("Robust accuracy", str(audit.robust_accuracy)),
     ])  # fmt: skip
     say(CAVEAT)
+    _say_diagnosis(record.diagnosis)
     _say_stages(record.stages, record.clean.hits, record.settings.data.n)
     for sentence in evidence(record):
         say(sentence)
@@ -90,6 +91,15 @@ def say_audit(audit: Audit, groups: Iterable[tuple[str, ...]]) -> None:
         )
     say()
     say(f"Run folder: {audit.folder} ({', '.join(sorted(path.name for path in audit.folder.iterdir()))})")
+
+
+def _say_diagnosis(diagnosis: Diagnosis | None) -> None:
+    """The verdict, and each finding that speaks against the model."""
+    if diagnosis is None:
+        return
+    say(f"Verdict: {diagnosis.summary}", "" if diagnosis.verdict == "sound" else "yellow")
+    for finding in diagnosis.concerns:
+        say(f"- {finding}", "yellow")
 
 
 def _say_stages(stages: Sequence[StageResult], right: int, n: int) -> None:

@@ -4,7 +4,9 @@ from brinell.evaluation.audit import Audit, load_audit, summary
 from brinell.evaluation.cascades import choose
 from brinell.evaluation.comparison import Comparison, Contrast, compare
 from brinell.evaluation.curve import CurvePoint, RobustnessCurve, Walk, run_curve
+from brinell.evaluation.diagnosis import examine, right_rows
 from brinell.evaluation.efforts import EFFORTS
+from brinell.evaluation.findings import VERDICTS, Diagnosis, Finding
 from brinell.evaluation.folder import RunFolder, Scratch
 from brinell.evaluation.given import read_given
 from brinell.evaluation.groups import GroupGap, GroupRow
@@ -19,8 +21,10 @@ __all__ = [
     "Comparison",
     "Contrast",
     "CurvePoint",
+    "Diagnosis",
     "Discrepancy",
     "EFFORTS",
+    "Finding",
     "GroupGap",
     "GroupRow",
     "Options",
@@ -29,13 +33,16 @@ __all__ = [
     "RunFolder",
     "Scratch",
     "Spread",
+    "VERDICTS",
     "Verification",
     "Walk",
     "choose",
     "compare",
+    "examine",
     "load_audit",
     "read_given",
     "read_record",
+    "right_rows",
     "run_audit",
     "run_curve",
     "spread_of",

@@ -10,6 +10,7 @@ import pyarrow as pa
 from torch import Tensor
 
 from brinell.errors import InputMissingError, OutputExistsError
+from brinell.evaluation.findings import Diagnosis, Soundness
 from brinell.evaluation.folder import ADVERSARIAL, EXAMPLES, RECORD, Scratch, map_adversarial
 from brinell.evaluation.groups import GroupGap, GroupRow, by_group, group_gap, worst_group
 from brinell.evaluation.harvest import read_examples
@@ -37,6 +38,16 @@ class Audit:
     def robust_accuracy(self) -> Rate:
         """Rows that are right and that no attack of the cascade broke: an upper bound."""
         return self.record.robust.rate
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """Whether the robust accuracy can be believed, check by check; None where it was not asked for."""
+        return self.record.diagnosis
+
+    @property
+    def verdict(self) -> Soundness | None:
+        """Whether the model hides its gradients: "sound", "doubtful" or "unsound"; None without a diagnosis."""
+        return self.diagnosis.verdict if self.diagnosis else None
 
     @cached_property
     def table(self) -> pa.Table:
@@ -89,6 +100,7 @@ class Audit:
             f"{facts.threat}, goal {facts.goal}, {facts.data.n} rows of {facts.data.name}",
             f"clean accuracy   {self.clean_accuracy}",
             f"robust accuracy  {self.robust_accuracy}, an upper bound",
+            *([f"verdict: {self.diagnosis}"] if self.diagnosis else []),
             *(f"warning: {warning}" for warning in self.record.warnings),
         ]
         return "\n".join(lines)
@@ -110,6 +122,7 @@ def summary(audit: Audit) -> dict[str, Any]:
     facts = audit.record.model_dump(mode="json")
     facts["clean_accuracy"] = audit.clean_accuracy.facts()
     facts["robust_accuracy"] = audit.robust_accuracy.facts()
+    facts["verdict"] = audit.verdict
     facts["groups"] = {name: _group(audit, name) for name in audit.record.settings.data.groups}
     return facts
 

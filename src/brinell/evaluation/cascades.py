@@ -26,6 +26,7 @@ class Foreign(Attack):
     The model it gets is the Classifier: raw inputs in, logits out. Passes are counted where they go through it."""
 
     source = "the user's own"
+    access = "whatever it asks of the model"
     call: Foreigner
 
     @property

@@ -35,7 +35,12 @@ class Scratch:
 
     def __init__(self) -> None:
         self.path = Path(mkdtemp(prefix="brinell-"))
-        finalize(self, shutil.rmtree, self.path, ignore_errors=True)  # TemporaryDirectory warns when it does this
+        # TemporaryDirectory warns when it does this
+        self._end = finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def spare(self) -> None:
+        """Let the folder stay."""
+        self._end.detach()
 
 
 class RunFolder:
@@ -100,6 +105,16 @@ class RunFolder:
         partial = self._part(number).with_suffix(".part")
         pq.write_table(table, partial)
         _settle(partial, self._part(number))
+
+    def write_notes(self, number: int, notes: dict[str, Any]) -> None:
+        """Write what has to be said of a block, before the block itself."""
+        (self.path / _PARTS / f"{number:06d}.json").write_text(json.dumps(notes), encoding="utf-8")
+
+    def notes(self, count: int) -> Iterator[dict[str, Any]]:
+        """What had to be said of all blocks, in order."""
+        for number in range(count):
+            file = self.path / _PARTS / f"{number:06d}.json"
+            yield json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     def parts(self, count: int) -> Iterator[pa.Table]:
         """The rows of all blocks, in order."""

@@ -11,6 +11,7 @@ import torch
 from pydantic import BaseModel, Field, ValidationError
 
 from brinell.errors import InputError
+from brinell.evaluation.findings import Diagnosis
 from brinell.facts import Frozen, Sealed
 from brinell.statistics import Rate
 
@@ -94,6 +95,7 @@ class Settings(Frozen):
     batch: int = Field(gt=0)
     block: int = Field(gt=0)
     examples: Literal["all", "none"]
+    diagnose: bool = False
     versions: Versions
     origin: Origin | None = None
 
@@ -153,6 +155,7 @@ class AuditRecord(Sealed):
     unstable: int
     doubling: Doubling | None = None
     eight_bits: Count | None = None
+    diagnosis: Diagnosis | None = None  # None where it was turned off
     files: dict[str, str] = Field(default_factory=dict)
 
 

@@ -12,9 +12,14 @@ import torch
 from brinell.attacks.base import POOL
 from brinell.case import Case, batch_for, check_logits, check_parts, make_case
 from brinell.data import Source
+from brinell.errors import ModelFailedError
 from brinell.evaluation.blocks import clean_block, confirm_again, run_stage
 from brinell.evaluation.cascades import describe
+from brinell.evaluation.diagnosis import examine, right_rows
+from brinell.evaluation.diagnosis.afterwards import with_stages
 from brinell.evaluation.efforts import Cascade
+from brinell.evaluation.faults import Room, Watch, strange_words
+from brinell.evaluation.findings import Diagnosis
 from brinell.evaluation.folder import CLOCK, RECORD, RunFolder
 from brinell.evaluation.harvest import as_table, pick_gallery
 from brinell.evaluation.preflight import notes, preflight
@@ -51,6 +56,7 @@ class Options(NamedTuple):
     examples: Literal["all", "none"]
     origin: str | Origin | None
     progress: Progress
+    diagnose: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class _Job:
     groups: _Groups
     facts: Settings
     options: Options
+    room: Room
+    blind: bool  # the model gives no gradient
 
     def case(self, rows: slice) -> Case:
         x, y = self.source.block(rows)
@@ -95,12 +103,21 @@ def run_audit(
         if folder.finished:
             folder.clean_up()  # a kill may have come between the record and this
             return read_record(folder.path / RECORD)
-        warnings = preflight(job.case(job.slices[0]), modes) + notes(cascade, job.facts.model.classes)
+        first = job.case(job.slices[0])
+        with Watch(model, first):
+            warnings = job.room.work(lambda batch: preflight(replace(first, batch=batch), modes))
+        warnings += notes(cascade, job.facts.model.classes)
         if options.examples == "all":
             folder.adversarial((len(source), *job.facts.data.shape), model.anchor.dtype)
         done = _run_blocks(job, folder)
+        diagnosis = _diagnose(job) if options.diagnose else None
     folder.merge(len(job.slices))
+    warnings += _what_was_noted(job, folder)
     record = add_up(job.facts, warnings, folder.parts(len(job.slices)))
+    if diagnosis is not None:
+        access = [attack.access for attack in cascade]
+        diagnosis = with_stages(diagnosis, record.stages, access, job.facts.data.n)
+        record = record.model_copy(update={"diagnosis": diagnosis})
     if options.examples == "all":
         pick_gallery(folder, source)
     record = record.model_copy(update={"files": folder.hashes()}).sealed()
@@ -116,8 +133,10 @@ def _prepare(
     x, y = source.block(slice(0, 1))
     first = make_case(model, x, y, threat, goal=None, seed=options.seed, batch=options.batch)
     batch = options.batch or batch_for(first.x)
-    with torch.no_grad():
-        classes = model(first.x).shape[1]
+    logits = model(first.x.requires_grad_())
+    classes = logits.shape[1]
+    access = {attack.access for attack in cascade}
+    blind = not logits.requires_grad and access != {"gradients"}  # else the first attack says so
     groups = {name: np.asarray(values) for name, values in source.groups.items()}
     found = survey(source, model, POOL * batch, groups, options.progress)
     groups = {"class": found.y.numpy()} | groups
@@ -125,7 +144,7 @@ def _prepare(
         check_logits(torch.zeros(len(found.y), classes) - 1, found.y, model)  # names the row
     goal = goal.bind(found.y.to(first.x.device), classes)
     facts = _settings(model, source, threat, goal, cascade, options, found, batch, classes, tuple(groups))
-    return _Job(model, source, threat, goal, cascade, groups, facts, options)
+    return _Job(model, source, threat, goal, cascade, groups, facts, options, Room(batch), blind)
 
 
 def _settings(  # noqa: PLR0913 - a record has many fields
@@ -141,7 +160,8 @@ def _settings(  # noqa: PLR0913 - a record has many fields
         data=DataFacts(name=source.name, sha256=found.sha256, n=len(source), shape=found.shape, groups=groups),
         threat=str(threat), goal=goal_text(goal), effort=options.effort, cascade=describe(cascade),
         alone=options.alone, seed=options.seed, precision=str(model.anchor.dtype).removeprefix("torch."), batch=batch,
-        block=POOL * batch, examples=options.examples, versions=versions_of(model.anchor.device),
+        block=POOL * batch, examples=options.examples, diagnose=options.diagnose,
+        versions=versions_of(model.anchor.device),
         origin=options.origin if isinstance(options.origin, Origin) else None,
     )  # fmt: skip
 
@@ -162,27 +182,68 @@ def _run_blocks(job: _Job, folder: RunFolder) -> int:
     done = 0
     for number, rows in enumerate(job.slices):
         if not folder.has_part(number):
-            folder.write_part(number, _run_block(job, folder, rows))
+            table, strange = _run_block(job, folder, rows)
+            folder.write_notes(number, {"memory": job.room.told(), "strange": strange})
+            folder.write_part(number, table)
             done += rows.stop - rows.start
         job.options.progress("attacking", rows.stop, len(job.source))
     return done
 
 
-def _run_block(job: _Job, folder: RunFolder, rows: slice) -> pa.Table:
-    with same_random_state(job.options.seed * 1_000_003 + rows.start):  # what the model draws, resumed or not
-        return _attack_block(job, folder, rows)
+def _run_block(job: _Job, folder: RunFolder, rows: slice) -> tuple[pa.Table, list[int]]:
+    """The table of a block, and the ids of rows for which the model returned NaN. Raises ModelFailedError."""
+    try:
+        with same_random_state(job.options.seed * 1_000_003 + rows.start):  # what the model draws, resumed or not
+            case = job.case(rows)
+            with Watch(job.model, case) as watch:
+                table = _attack_block(job, folder, rows, case)
+    except ModelFailedError as problem:
+        raise ModelFailedError(
+            f"{problem} {folder.rows_done:,} rows are done and kept in {folder.path}; mend the model, then resume."
+        ) from problem.__cause__
+    return table, watch.strange_rows
 
 
-def _attack_block(job: _Job, folder: RunFolder, rows: slice) -> pa.Table:
-    case = job.case(rows)
-    block = clean_block(case, len(job.cascade))
+def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case) -> pa.Table:
+    block = job.room.work(lambda batch: clean_block(replace(case, batch=batch), len(job.cascade)))
     for stage, attack in enumerate(job.cascade):
-        run_stage(replace(case, tick=_Meter(job, rows, stage)), block, stage, attack, job.options.alone)
+        if job.blind and attack.access == "gradients":
+            continue
+        told = replace(case, tick=_Meter(job, rows, stage))
+        job.room.work(
+            lambda batch: run_stage(replace(told, batch=batch), block, stage, attack, job.options.alone)  # noqa: B023
+        )
     folder.write_rows(rows, block.x_adv)
     kept = job.facts.examples == "all"
-    confirm_again(case, block, (lambda: folder.read_rows(rows)) if kept else (lambda: block.x_adv.cpu()))
+    read_back = (lambda: folder.read_rows(rows)) if kept else (lambda: block.x_adv.cpu())
+    job.room.work(lambda batch: confirm_again(replace(case, batch=batch), block, read_back))
     groups = {name: values[rows] for name, values in job.groups.items()}
     return as_table(job.facts, groups, case, block)
+
+
+def _diagnose(job: _Job) -> Diagnosis:
+    """The verdict on the model: on rows, and with draws, that depend on the seed alone."""
+
+    def look(batch: int) -> Diagnosis:
+        with same_random_state(job.options.seed):
+            case = right_rows(job.model, job.source, job.threat, job.options.seed, batch)
+            return examine(case, len(job.source), job.options.progress)
+
+    return job.room.work(look)
+
+
+def _what_was_noted(job: _Job, folder: RunFolder) -> tuple[str, ...]:
+    """Warnings about what happened on the way, in this session or in an earlier one."""
+    kept = list(folder.notes(len(job.slices)))
+    strange = [row for note in kept for row in note.get("strange", [])]
+    said = [words for note in kept for words in note.get("memory", [])] + job.room.told()
+    if strange:
+        said.append(strange_words(strange))
+    if job.blind:
+        blind = ", ".join(attack.label for attack, own in zip(job.facts.cascade, job.cascade, strict=True)
+                          if own.access == "gradients")  # fmt: skip
+        said.append(f"the model gives no gradient, so these attacks were left out: {blind}.")
+    return tuple(said)
 
 
 class _Meter:

@@ -1,12 +1,16 @@
 """Models: what is attacked, left as it was; reference networks; weights without pickles."""
 
+from brinell.models.bpda import BPDA
 from brinell.models.classifier import Classifier
+from brinell.models.eot import EOT
 from brinell.models.networks import SmallCNN, TutorialCNN, tutorial_classifier
 from brinell.models.state import evaluating, same_random_state
 from brinell.models.weights import load_weights, save_weights, weights_sha256
 
 __all__ = [
+    "BPDA",
     "Classifier",
+    "EOT",
     "SmallCNN",
     "TutorialCNN",
     "tutorial_classifier",
