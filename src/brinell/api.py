@@ -15,6 +15,7 @@ from brinell.defenses import Course, OnEpoch, Recipe, train
 from brinell.errors import InputError, InputTypeError, ModelFailedError
 from brinell.evaluation import (
     Audit,
+    Cascade,
     Diagnosis,
     Options,
     Origin,
@@ -26,12 +27,14 @@ from brinell.evaluation import (
     Walk,
     choose,
     examine,
+    read_budget,
     read_given,
     right_rows,
     run_audit,
     run_curve,
     spread_of,
     verify_run,
+    within,
 )
 from brinell.goals import Away, Goal
 from brinell.judge import judge, logits_of
@@ -101,13 +104,16 @@ def audit(
     effort: str = "standard", cascade: str | Sequence[Any] | None = None, goal: Goal | None = None, seed: int = 0,
     alone: bool = False, batch_size: int | None = None, out: str | Path | None = None, resume: bool = False,
     examples: Literal["all", "none"] = "all", examples_from: Any = None, diagnose: bool = True,
-    origin: str | Origin | None = None,    progress: Progress = silent,
+    origin: str | Origin | None = None, budget: str | float | None = None, progress: Progress = silent,
 ) -> Audit:  # fmt: skip
     """Measure how robust ``model`` is, and for whom it breaks first: the main job.
 
     data: ``(x, y)``, a DataLoader, a data set, a name such as "mnist", or the path of an .npz or IDX file.
     groups: attributes of the rows, each (N,); "class" is always there.
     effort: "quick", "standard" or "thorough"; cascade: attacks of your own instead, also ``f(model, x, y) -> x_adv``.
+    budget: in place of an effort: a time for all attacks, such as "30s" or "5m", or gradients a row on average, such as
+        100 (a forward pass counts as a third). What it buys in time depends on the machine. With a cascade of your own,
+        no attack begins once it is spent.
     alone: also run each attack on the rows that an earlier one broke, to tell what it leaves standing on its own; the
         cascade's result is the same either way.
     out: the run folder; without it the files live as long as the audit. resume: go on with an unfinished run there.
@@ -125,14 +131,18 @@ def audit(
         raise InputError("resume needs the run folder: pass out=...")
     check_parts(model, threat, goal, seed)
     alien = examples_from is not None
-    chosen = () if alien and cascade is not None and not len(cascade) else choose(cascade, effort, threat)
+    purse = None if budget is None else read_budget(budget)
+    if alien and cascade is not None and not len(cascade):
+        chosen: Cascade = ()
+    else:
+        chosen = within(purse, threat) if purse and cascade is None else choose(cascade, effort, threat)
     source = read(data, groups, progress)
     if alien:
         chosen = (read_given(examples_from, source, model.bounds), *chosen)
     keep = Scratch() if out is None else None
     path = keep.path / "audit" if keep else Path(out or "")
-    named = effort if cascade is None else cascade if isinstance(cascade, str) else "own"
-    options = Options(named, alone, seed, batch_size, examples, origin, progress, diagnose)
+    named = cascade if isinstance(cascade, str) else "own" if cascade is not None else "budget" if purse else effort
+    options = Options(named, alone, seed, batch_size, examples, origin, progress, diagnose, purse)
     try:
         record = run_audit(model, source, threat, goal, chosen, RunFolder(path), options, resume)
     except ModelFailedError:

@@ -17,6 +17,11 @@ from brinell.rows import flat
 from brinell.threats.base import Threat
 
 
+def never(more: float) -> bool:  # noqa: ARG001
+    """There is no limit: the default."""
+    return False
+
+
 def still(steps: int) -> None:
     """Nobody is told of steps: the default."""
 
@@ -34,6 +39,7 @@ class Case:
     bounds: Bounds
     batch: int
     tick: Callable[[int], None] = still  # called with the number of steps that the rows have just taken
+    enough: Callable[[float], bool] = never  # whether the budget forbids to spend so many more gradients on these rows
     known: Tensor | None = None  # (N, ...) in the set: the best point that earlier attacks found for each row
 
     def __len__(self) -> int:

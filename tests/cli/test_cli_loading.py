@@ -53,7 +53,7 @@ def test_files_and_packages_are_found_with_what_lies_beside_them(run: Run, works
         ("nets.py:Jumpy", "it raised OverflowError: too much"),
         ("nets.py:Choosy", "error: no such row"),
         ("nets.py:softmax", "the model returns probabilities"),
-        ("brinell.models:Small", "there is no 'Small' in brinell.models; it has: Classifier, SmallCNN"),
+        ("brinell.models:Small", "there is no 'Small' in brinell.models; it has: BPDA, Classifier"),
         ("no_such_lab.nets:f", "there is no module 'no_such_lab.nets' (missing: no_such_lab)"),
         ("brinell.nets:f", "there is no module 'brinell.nets'"),
         ("builtins:dir", "builtins:dir returned list"),

@@ -17,6 +17,7 @@ from brinell.objectives import shortfall
 from brinell.threats.base import Threat
 
 POOL = 4  # batches whose survivors share a pool
+FORWARD = 1 / 3  # of a gradient: about what a forward pass alone costs
 
 
 class Found(NamedTuple):

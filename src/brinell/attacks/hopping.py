@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from brinell.attacks.base import Attack, Found, check_counts
+from brinell.attacks.base import FORWARD, Attack, Found, check_counts
 from brinell.attacks.loop import DECAY, Momentum, Plan, annealed, climb
 from brinell.attacks.square import hunt, propose, shrunk
 from brinell.attacks.starts import carried
@@ -32,6 +32,8 @@ class BasinHopping(Attack):
 
     Effort goes where the goal is near. A row stays in if no more than ``near`` of its clean margin is left, or if the
     rest would be gone by the last round at ``pace`` times the mean gain of the rounds so far.
+
+    Where an audit has a budget, the rounds end when it is spent.
 
     In a cascade it starts from the best point that earlier attacks found; alone, from the input. A row leaves once it
     is broken. objective: "margin" (default), "cross_entropy", or a callable of logits and labels that is negative until
@@ -74,7 +76,8 @@ class BasinHopping(Attack):
         first = found.height.clone()
         for number in range(self.rounds):
             rows = (~found.nominated & self._hopeful(found.height, first, clean.height, number)).nonzero().flatten()
-            if not len(rows):
+            spent = float(found.gradients.sum() + FORWARD * found.forwards.sum())
+            if not len(rows) or case.enough(spent + len(rows) * (self.steps + FORWARD * (self.looks + 4))):
                 break
             part = case.take(rows).at(restart=number).after(found.x_adv[rows])
             found.improve(rows, self._round(part, number, objective))

@@ -25,6 +25,14 @@ _Effort: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+_Budget: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="30s|5m|100",
+        help="In place of an effort: time for all attacks, or gradients a row on average.",
+        show_default=False,
+    ),
+]
 _Attack: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
@@ -95,6 +103,7 @@ def audit(
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
     effort: _Effort = None,
+    budget: _Budget = None,
     attack: _Attack = None,
     target: options.Target = None,
     group: _Group = None,
@@ -133,16 +142,18 @@ def audit(
         from brinell.report import write_html
 
         _check(effort, attack, out, resume, report, examples_from)
+        _check_budget(budget, effort)
         _check_demand(require, not no_diagnose)
         own = _own(attack)  # before the data are read, which takes longer than to see a slip
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
-        chosen = _chosen(effort, own, loaded.threat)
+        chosen = _chosen(effort, budget, own, loaded.threat)
         shown = tables.which_groups(group, loaded.source.groups)
         folder = out or _new_folder()
         tables.say_plan(loaded, target, chosen.attacks, f"{chosen.protocol}, seed {seed}", examples_from)
         audit_with = partial(
             brinell.audit, loaded.model, loaded.source, loaded.threat, effort=chosen.effort, cascade=chosen.cascade,
-            goal=values.read_goal(target), batch_size=batch_size, examples_from=examples_from, progress=display,
+            goal=values.read_goal(target), batch_size=batch_size, examples_from=examples_from, budget=budget,
+            progress=display,
         )  # fmt: skip
         with if_interrupted(lambda: _what_is_kept(folder, ctx.obj, out is None)):
             done = audit_with(
@@ -179,13 +190,16 @@ def _own(texts: list[str] | None) -> tuple[Any, ...]:
     return tuple(named(ATTACKS, "attack", text) for text in texts or ())
 
 
-def _chosen(effort: str | None, own: tuple[Any, ...], threat: Any) -> _Chosen:
-    from brinell.evaluation import choose
+def _chosen(effort: str | None, budget: str | None, own: tuple[Any, ...], threat: Any) -> _Chosen:
+    from brinell.evaluation import choose, read_budget, within
 
     if effort == "none":
         return _Chosen("standard", (), (), "no attacks")
     if own:
         return _Chosen("standard", own, own, "chosen attacks")
+    if budget is not None:
+        limit = read_budget(budget)
+        return _Chosen("standard", None, within(limit, threat), f"as far as {limit} go")
     effort = effort or "standard"
     return _Chosen(effort, None, choose(None, effort, threat), effort)
 
@@ -205,6 +219,13 @@ def _check(
         raise InputError("--resume needs the folder of the unfinished audit: add --out FOLDER.")
     if report is not None and report.is_dir():
         raise InputError(f"--report {report} is a folder; name a file, such as {report / 'report.html'}.")
+
+
+def _check_budget(budget: str | None, effort: str | None) -> None:
+    from brinell.errors import InputError
+
+    if budget is not None and effort is not None:
+        raise InputError(f"--budget {budget} and --effort {effort} exclude each other; leave one of them out.")
 
 
 def _check_demand(require: str | None, diagnose: bool) -> None:

@@ -1,11 +1,12 @@
 """Evaluation: the cascade over a data set, preflight, groups, and the audit with its record and its folder."""
 
 from brinell.evaluation.audit import Audit, load_audit, summary
+from brinell.evaluation.budget import read_budget
 from brinell.evaluation.cascades import choose
 from brinell.evaluation.comparison import Comparison, Contrast, compare
 from brinell.evaluation.curve import CurvePoint, RobustnessCurve, Walk, run_curve
 from brinell.evaluation.diagnosis import examine, right_rows
-from brinell.evaluation.efforts import EFFORTS
+from brinell.evaluation.efforts import EFFORTS, Cascade, within
 from brinell.evaluation.findings import VERDICTS, Diagnosis, Finding
 from brinell.evaluation.folder import RunFolder, Scratch
 from brinell.evaluation.given import read_given
@@ -18,6 +19,7 @@ from brinell.evaluation.verify import Discrepancy, Verification, verify_run
 __all__ = [
     "Audit",
     "AuditRecord",
+    "Cascade",
     "Comparison",
     "Contrast",
     "CurvePoint",
@@ -40,7 +42,9 @@ __all__ = [
     "compare",
     "examine",
     "load_audit",
+    "read_budget",
     "read_given",
+    "within",
     "read_record",
     "right_rows",
     "run_audit",

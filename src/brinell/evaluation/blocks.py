@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from brinell.attacks import Attack
-from brinell.attacks.base import Found
+from brinell.attacks.base import FORWARD, Found
 from brinell.case import Case, check_logits
 from brinell.evaluation.eightbits import are_pictures, toward
 from brinell.goals import Away
@@ -34,6 +34,11 @@ class Block:
     unstable: Tensor
     height: Tensor  # how near the best attempt so far is to the goal: its margin, below 0 until the goal is reached
     eight_bits: Tensor | None = None  # bool: broken also where values are rounded to 8 bits; None for no pictures
+
+    @property
+    def spent(self) -> float:
+        """What all attacks cost so far, in gradients."""
+        return float(self.gradients.sum() + FORWARD * self.forwards.sum())
 
     @property
     def standing(self) -> Tensor:
@@ -65,9 +70,9 @@ def run_stage(case: Case, block: Block, stage: int, attack: Attack, alone: bool)
     apart = alone and attack.carries
     right = block.broken_by != WRONG_CLEAN
     rows = (right if alone and not apart else block.standing).nonzero().flatten()
-    if len(rows):
+    if len(rows) and not case.enough(0.0):
         _take_over(case, block, stage, rows, attack.run(case.take(rows).at(stage=stage).after(block.x_adv[rows])))
-    if apart:
+    if apart and not case.enough(0.0):
         rows = right.nonzero().flatten()
         part = case.take(rows)
         block.alone[rows, stage] = judge(part, attack.run(part.at(stage=stage)).x_adv).success

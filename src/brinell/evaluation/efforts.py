@@ -3,6 +3,7 @@
 from typing import TypeAlias
 
 from brinell.attacks import APGD, FGSM, PGD, Attack, BasinHopping
+from brinell.evaluation.budget import Budget
 from brinell.threats import Threat
 
 Cascade: TypeAlias = tuple[Attack, ...]
@@ -12,6 +13,8 @@ Cascade: TypeAlias = tuple[Attack, ...]
 _WALK = PGD(steps=10, schedule="annealed", start="center")
 _CLIMB = PGD(steps=20, schedule="annealed", objective="margin")
 _STRIPES = PGD(steps=20, schedule="annealed", objective="margin", start="structured")
+
+_LEAST = 60  # gradients a row, under which the walks alone would overspend
 
 EFFORTS: dict[str, Cascade] = {
     "quick": (FGSM(), _WALK, _CLIMB, BasinHopping(rounds=8)),
@@ -30,6 +33,22 @@ _WITHOUT_PATCHES: dict[str, Cascade] = {
         FGSM(), PGD(steps=100, restarts=2), PGD(steps=100, objective="margin", start="structured", restarts=10),
     ),
 }  # fmt: skip
+
+
+# As far as a budget goes. What comes last has no end of its own: all rows are near enough, and rounds many.
+_HOPS = (BasinHopping(), BasinHopping(rounds=200, near=0.3), BasinHopping(rounds=5000, near=1.0))
+_CLIMBS = (PGD(steps=50, objective="margin", start="structured"),) * 50
+
+
+def within(budget: Budget, threat: Threat) -> Cascade:
+    """The cascade that makes the best of a budget."""
+    few = budget.gradients is not None and budget.gradients < _LEAST
+    if few:
+        steps = max(1, int(budget.gradients or 1) - 2)
+        return FGSM(), PGD(steps=steps, schedule="annealed", objective="margin")
+    if hasattr(threat, "patch"):
+        return FGSM(), _WALK, _CLIMB, _STRIPES, *_HOPS
+    return FGSM(), PGD(steps=40), *_CLIMBS
 
 
 def preset(effort: str, threat: Threat) -> Cascade:

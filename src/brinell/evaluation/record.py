@@ -96,6 +96,7 @@ class Settings(Frozen):
     block: int = Field(gt=0)
     examples: Literal["all", "none"]
     diagnose: bool = False
+    budget: str | None = None
     versions: Versions
     origin: Origin | None = None
 

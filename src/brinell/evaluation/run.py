@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +14,8 @@ from brinell.attacks.base import POOL
 from brinell.case import Case, batch_for, check_logits, check_parts, make_case
 from brinell.data import Source
 from brinell.errors import ModelFailedError
-from brinell.evaluation.blocks import clean_block, confirm_again, run_stage
+from brinell.evaluation.blocks import Block, clean_block, confirm_again, run_stage
+from brinell.evaluation.budget import Budget, Purse
 from brinell.evaluation.cascades import describe
 from brinell.evaluation.diagnosis import examine, right_rows
 from brinell.evaluation.diagnosis.afterwards import with_stages
@@ -57,6 +59,7 @@ class Options(NamedTuple):
     origin: str | Origin | None
     progress: Progress
     diagnose: bool = True
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ def _settings(  # noqa: PLR0913 - a record has many fields
         threat=str(threat), goal=goal_text(goal), effort=options.effort, cascade=describe(cascade),
         alone=options.alone, seed=options.seed, precision=str(model.anchor.dtype).removeprefix("torch."), batch=batch,
         block=POOL * batch, examples=options.examples, diagnose=options.diagnose,
+        budget=None if options.budget is None else str(options.budget),
         versions=versions_of(model.anchor.device),
         origin=options.origin if isinstance(options.origin, Origin) else None,
     )  # fmt: skip
@@ -180,9 +184,11 @@ def goal_text(goal: Goal) -> str:
 def _run_blocks(job: _Job, folder: RunFolder) -> int:
     """Attack every block that is not done yet; returns how many rows that were."""
     done = 0
+    left = [rows.start for number, rows in enumerate(job.slices) if not folder.has_part(number)]
+    purse = Purse(job.options.budget, min(left, default=0), len(job.source))
     for number, rows in enumerate(job.slices):
         if not folder.has_part(number):
-            table, strange = _run_block(job, folder, rows)
+            table, strange = _run_block(job, folder, rows, purse)
             folder.write_notes(number, {"memory": job.room.told(), "strange": strange})
             folder.write_part(number, table)
             done += rows.stop - rows.start
@@ -190,13 +196,13 @@ def _run_blocks(job: _Job, folder: RunFolder) -> int:
     return done
 
 
-def _run_block(job: _Job, folder: RunFolder, rows: slice) -> tuple[pa.Table, list[int]]:
+def _run_block(job: _Job, folder: RunFolder, rows: slice, purse: Purse) -> tuple[pa.Table, list[int]]:
     """The table of a block, and the ids of rows for which the model returned NaN. Raises ModelFailedError."""
     try:
         with same_random_state(job.options.seed * 1_000_003 + rows.start):  # what the model draws, resumed or not
             case = job.case(rows)
             with Watch(job.model, case) as watch:
-                table = _attack_block(job, folder, rows, case)
+                table = _attack_block(job, folder, rows, case, purse)
     except ModelFailedError as problem:
         raise ModelFailedError(
             f"{problem} {folder.rows_done:,} rows are done and kept in {folder.path}; mend the model, then resume."
@@ -204,12 +210,12 @@ def _run_block(job: _Job, folder: RunFolder, rows: slice) -> tuple[pa.Table, lis
     return table, watch.strange_rows
 
 
-def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case) -> pa.Table:
+def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case, purse: Purse) -> pa.Table:
     block = job.room.work(lambda batch: clean_block(replace(case, batch=batch), len(job.cascade)))
     for stage, attack in enumerate(job.cascade):
         if job.blind and attack.access == "gradients":
             continue
-        told = replace(case, tick=_Meter(job, rows, stage))
+        told = replace(case, tick=_Meter(job, rows, stage), enough=_limit(purse, rows, block))
         job.room.work(
             lambda batch: run_stage(replace(told, batch=batch), block, stage, attack, job.options.alone)  # noqa: B023
         )
@@ -219,6 +225,12 @@ def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case) -> pa.T
     job.room.work(lambda batch: confirm_again(replace(case, batch=batch), block, read_back))
     groups = {name: values[rows] for name, values in job.groups.items()}
     return as_table(job.facts, groups, case, block)
+
+
+def _limit(purse: Purse, rows: slice, block: Block) -> Callable[[float], bool]:
+    """Whether so much more than what the block has cost already would be too much."""
+    before = block.spent
+    return lambda more: purse.is_empty(rows.start, rows.stop, before + more)
 
 
 def _diagnose(job: _Job) -> Diagnosis:
