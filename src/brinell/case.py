@@ -120,7 +120,9 @@ def _are_probabilities(logits: Tensor, model: Classifier) -> bool:
 
 
 def check_parts(model: Any, threat: Any, goal: Any = None, seed: Any = 0) -> None:
-    """Raise InputTypeError where the model, the threat set, the goal or the seed is something else."""
+    """Raise InputTypeError where the model, the threat set, the goal or the seed is something else.
+
+    Raises InputError on a seed outside 0..2**63 - 1."""
     if not isinstance(model, Classifier):
         raise InputTypeError(
             f"the model is {type(model).__name__}; wrap it with the range of its inputs: "
@@ -132,6 +134,8 @@ def check_parts(model: Any, threat: Any, goal: Any = None, seed: Any = 0) -> Non
         raise InputTypeError(f"the goal is {goal!r}; pass Away(), or Toward(labels) with the wanted labels.")
     if not isinstance(seed, Integral):
         raise InputTypeError(f"seed is {seed!r}; pass a whole number.")
+    if not 0 <= int(seed) < 1 << 63:  # outside, several seeds would draw alike
+        raise InputError(f"seed is {seed}; it must be at least 0 and below 2**63.")
 
 
 def _is_no(part: Any, method: str) -> bool:

@@ -1,6 +1,7 @@
 """What ``harden`` and the recipes refuse, and what their errors say."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -26,6 +27,11 @@ def test_settings_that_make_no_sense_are_refused(options: dict[str, Any], text: 
         harden(br.Standard(), **options)
 
 
+def test_a_seed_that_would_draw_like_another_is_refused() -> None:
+    with pytest.raises(InputError, match="seed is -1; it must be at least 0"):
+        harden(br.Standard(), seed=-1)
+
+
 @pytest.mark.parametrize("recipe", [br.Standard, "Standard", None, br.PGD()])
 def test_what_is_no_recipe_is_refused(recipe: Any) -> None:
     with pytest.raises(InputTypeError, match=r"PGDTraining\(\)"):
@@ -39,9 +45,7 @@ def test_a_frozen_model_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"),
-    [(br.Tutorial, "clean_weight"), (br.Tutorial, "adversarial_weight"), (br.FastFGSM, "rel_step"),
-     (br.FastFGSM, "warmup"), (br.PGDTraining, "steps"), (br.PGDTraining, "rel_step"), (br.PGDTraining, "warmup")],
+    ("kind", "name"), [(kind, field.name) for kind in br.RECIPES.values() for field in fields(kind)]
 )  # fmt: skip
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 def test_numbers_of_a_recipe_must_be_above_0(kind: Callable[..., Recipe], name: str, value: float) -> None:

@@ -205,6 +205,12 @@ def test_the_record_is_enough_to_run_it_again(whole: br.Audit, tmp_path: Path) -
     assert facts["versions"]["threads"] == 1
 
 
+def test_the_record_says_in_which_precision_the_network_works() -> None:
+    trial = trials.subject()
+    trial.model.net.bfloat16()
+    assert trials.audit(trial).record.settings.precision == "bfloat16"
+
+
 def test_without_examples_no_inputs_are_kept(whole: br.Audit, tmp_path: Path) -> None:
     audit = trials.audit(examples="none", out=tmp_path / "run")
     assert not list(audit.folder.glob("*.safetensors"))

@@ -149,7 +149,7 @@ def _height(done: float, schedule: str) -> float:
 
 def _check(model: Classifier, source: Source, threat: Threat, recipe: Recipe, course: Course) -> int:
     """How many classes the model has, if all is well."""
-    check_parts(model, threat)
+    check_parts(model, threat, seed=course.seed)
     if not isinstance(recipe, Recipe):
         raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
     if course.epochs < 1 or course.batch < 1 or not 0 < course.lr < float("inf"):

@@ -59,6 +59,7 @@ class AttackFacts(_Frozen):
 
     label: str
     kind: str
+    access: str = "gradients"  # what it sees of the model
     parameters: dict[str, Any]
 
 

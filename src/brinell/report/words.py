@@ -14,6 +14,8 @@ _REACH = {
     "l0": "may change at most {eps} values of the input, each as far as the bounds allow",
 }
 
+_SIGHT = ("gradients", "scores", "labels")  # the most first
+
 
 def percent(value: float) -> str:
     """A share such as ``91.5%``."""
@@ -74,7 +76,14 @@ def attacker(record: "AuditRecord") -> str:
     else:
         may = f"may move to any point of the set {facts.threat}"
     within = f"stays within the bounds {facts.model.bounds}"
-    return f"sees the model's gradients, {may}, {within}, and {_wish(facts.goal)}."
+    return f"{_sight(record)}, {may}, {within}, and {_wish(facts.goal)}."
+
+
+def _sight(record: "AuditRecord") -> str:
+    """What the attack sees that sees most: who has gradients has scores, who has scores has labels."""
+    seen = {attack.access for attack in record.settings.cascade}
+    most = next((access for access in _SIGHT if access in seen), None)
+    return f"sees the model's {most}" if most else "sees nothing of the model"
 
 
 def _part(shape: tuple[int, ...]) -> str:
