@@ -44,13 +44,29 @@ def test_a_frozen_model_is_refused() -> None:
         harden(br.Standard(), model)
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [(kind, field.name) for kind in br.RECIPES.values() for field in fields(kind)]
-)  # fmt: skip
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
-def test_numbers_of_a_recipe_must_be_above_0(kind: Callable[..., Recipe], name: str, value: float) -> None:
+NUMBERS = [(kind, field.name) for kind in br.RECIPES.values() for field in fields(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
+def test_numbers_of_a_recipe_that_make_no_sense_are_refused(
+    kind: Callable[..., Recipe], name: str, value: float
+) -> None:
     with pytest.raises(InputError, match=f"{name} is {value}"):
         kind(**{name: value})
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+def test_only_the_warmup_may_be_none_at_all_and_at_most_all(kind: Callable[..., Recipe], name: str) -> None:
+    allowed, refused = (0, 1.5) if name == "warmup" else (2, 0)
+    kind(**{name: allowed})
+    with pytest.raises(InputError, match=f"{name} is {refused}"):
+        kind(**{name: refused})
+
+
+def test_a_step_and_a_half_is_no_number_of_steps() -> None:
+    with pytest.raises(InputError, match=r"steps is 1\.5; it must be a whole number"):
+        br.PGDTraining(steps=1.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("place", ["x", "y", "bounds"])
