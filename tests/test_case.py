@@ -222,7 +222,7 @@ def test_ids_are_one_integer_a_row() -> None:
 
 @pytest.mark.parametrize("batch", [0, -8])
 def test_a_batch_has_rows(batch: int) -> None:
-    with pytest.raises(InputError, match=f"batch size is {batch}; it must be at least 1"):
+    with pytest.raises(InputError, match=f"batch size is {batch}; it must be a whole number, at least 1"):
         run(FGSM(), model(), X, Y, Linf(0.1), batch_size=batch)
 
 

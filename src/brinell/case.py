@@ -156,8 +156,8 @@ def make_case(
 
     ids: (N,) integers that name the rows in random draws; their positions by default."""
     check_parts(model, threat, goal, seed)
-    if batch is not None and batch < 1:
-        raise InputError(f"the batch size is {batch}; it must be at least 1, or left out.")
+    if batch is not None and (not isinstance(batch, Integral) or int(batch) < 1):
+        raise InputError(f"the batch size is {batch}; it must be a whole number, at least 1, or left out.")
     x = as_inputs(model, x)
     y = as_labels(y, len(x), x.device)
     bounds = model.bounds.to(x)

@@ -20,7 +20,9 @@ def harden(recipe: Any, model: br.Classifier | None = None, **options: Any) -> b
 @pytest.mark.parametrize(
     ("options", "text"),
     [({"epochs": 0}, "epochs is 0"), ({"lr": -1.0}, r"lr -1\.0"), ({"lr": 0.0}, r"lr 0\.0"),
-     ({"lr": float("nan")}, "lr nan"), ({"batch_size": 0}, "batch_size 0"), ({"epochs": -3}, "epochs is -3")],
+     ({"lr": float("nan")}, "lr nan"), ({"batch_size": 0}, "batch_size 0"),
+     ({"epochs": -3}, "epochs is -3"),
+     ({"epochs": 2.5}, r"epochs is 2\.5.* whole"), ({"batch_size": 32.0}, r"batch_size 32\.0 .* whole")],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(options: dict[str, Any], text: str) -> None:
     with pytest.raises(InputError, match=text):

@@ -233,6 +233,8 @@ def test_without_examples_no_inputs_are_kept(whole: br.Audit, tmp_path: Path) ->
         ({"cascade": (br.PGD,)}, r"PGD\(\)"),
         ({"cascade": ("PGD",)}, "PGD"),
         ({"batch_size": 0}, "batch size is 0"),
+        ({"batch_size": 16.0}, r"batch size is 16\.0; it must be a whole number"),
+        ({"seed": -1}, "seed is -1; it must be at least 0"),
         ({"seed": 0.5}, "whole number"),
         ({"threat": "linf:0.3"}, "pass a threat set"),
         ({"threat": br.Linf(8)}, "8"),

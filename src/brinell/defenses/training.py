@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -152,9 +153,11 @@ def _check(model: Classifier, source: Source, threat: Threat, recipe: Recipe, co
     check_parts(model, threat, seed=course.seed)
     if not isinstance(recipe, Recipe):
         raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
-    if course.epochs < 1 or course.batch < 1 or not 0 < course.lr < float("inf"):
+    whole = isinstance(course.epochs, Integral) and isinstance(course.batch, Integral)
+    if not whole or course.epochs < 1 or course.batch < 1 or not 0 < course.lr < float("inf"):
         raise InputError(
-            f"epochs is {course.epochs}, batch_size {course.batch} and lr {course.lr}; all must be above 0."
+            f"epochs is {course.epochs}, batch_size {course.batch} and lr {course.lr}; all must be above 0, epochs and "
+            "batch_size whole numbers."
         )
     if not any(p.requires_grad for p in model.parameters()):
         raise InputError("no parameter of the model requires a gradient; thaw some, or there is nothing to train.")
