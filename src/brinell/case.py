@@ -143,6 +143,11 @@ def _is_no(part: Any, method: str) -> bool:
     return isinstance(part, type) or not hasattr(part, method)
 
 
+def is_count(value: Any) -> bool:
+    """Whether ``value`` is a whole number, at least 1."""
+    return isinstance(value, Integral) and int(value) >= 1
+
+
 def batch_for(x: Tensor) -> int:
     """How many rows like those of ``x`` to work on at once: fewer where a row is large."""
     return min(256, max(8, (1 << 22) // max(x[0].numel(), 1)))
@@ -156,7 +161,7 @@ def make_case(
 
     ids: (N,) integers that name the rows in random draws; their positions by default."""
     check_parts(model, threat, goal, seed)
-    if batch is not None and (not isinstance(batch, Integral) or int(batch) < 1):
+    if batch is not None and not is_count(batch):
         raise InputError(f"the batch size is {batch}; it must be a whole number, at least 1, or left out.")
     x = as_inputs(model, x)
     y = as_labels(y, len(x), x.device)
