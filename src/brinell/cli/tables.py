@@ -10,6 +10,7 @@ from brinell.errors import InputError
 from brinell.evaluation import Audit, GroupGap, GroupRow
 from brinell.evaluation.cascades import describe
 from brinell.evaluation.record import StageResult
+from brinell.report.words import sight
 from brinell.threats import Ball
 
 CAVEAT = (
@@ -34,11 +35,12 @@ def scene(loaded: Loaded) -> list[tuple[str, str]]:
 def say_plan(loaded: Loaded, target: int | None, cascade: Sequence[Attack], protocol: str) -> None:
     """What is about to be measured, in words, before any number."""
     wants = "any label but the true one" if target is None else f"the label {target}"
-    steps = ", then ".join(each.label for each in describe(tuple(cascade)))
+    attacks = describe(tuple(cascade))
+    steps = ", then ".join(each.label for each in attacks)
     leaves = "; each on the rows that still stand" if len(cascade) > 1 else ""
     say_pairs([
         *scene(loaded),
-        ("Attacker", f"Knows the network and its gradients; wants {wants}."),
+        ("Attacker", f"{sight(attacks).capitalize()}; wants {wants}."),
         ("Protocol", f"{protocol}: {steps}{leaves}. A judge, not the attack, decides what counts."),
     ])  # fmt: skip
     say()

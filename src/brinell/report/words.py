@@ -1,10 +1,12 @@
 """Records put into words, and numbers into text."""
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the rooms below import torch; the report needs only what their objects hold
     from brinell.evaluation import AuditRecord
+    from brinell.evaluation.record import AttackFacts
     from brinell.statistics import Rate
 
 _REACH = {
@@ -76,12 +78,12 @@ def attacker(record: "AuditRecord") -> str:
     else:
         may = f"may move to any point of the set {facts.threat}"
     within = f"stays within the bounds {facts.model.bounds}"
-    return f"{_sight(record)}, {may}, {within}, and {_wish(facts.goal)}."
+    return f"{sight(facts.cascade)}, {may}, {within}, and {_wish(facts.goal)}."
 
 
-def _sight(record: "AuditRecord") -> str:
+def sight(cascade: Iterable["AttackFacts"]) -> str:
     """What the attack sees that sees most: who has gradients has scores, who has scores has labels."""
-    seen = {attack.access for attack in record.settings.cascade}
+    seen = {attack.access for attack in cascade}
     most = next((access for access in _SIGHT if access in seen), None)
     return f"sees the model's {most}" if most else "sees nothing of the model"
 
