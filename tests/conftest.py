@@ -1,6 +1,7 @@
 """What every test relies on: where the data is, and that nothing is skipped in silence."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,17 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 if SHARED_DATA.is_dir():
     os.environ.setdefault("BRINELL_DATA", str(SHARED_DATA))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Small work is quicker without company, and records of this process and of others can be equal."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def data_is_there() -> bool:

@@ -53,6 +53,15 @@ def test_they_follow_device_and_dtype(space: Space) -> None:
 
 
 @spaces
+def test_widened_bounds_leave_room_of_one_width_on_either_side(space: Space) -> None:
+    x = points(space, dtype=torch.float64)
+    bounds = space.bounds.to(x)
+    for side in (-1, 1):
+        assert bounds.widened().contain(x + side * bounds.width).all()
+        assert not bounds.widened().contain(x + 2.1 * side * bounds.width).any()
+
+
+@spaces
 def test_clipped_points_are_contained(space: Space) -> None:
     far = points(space) + 3 * noise(space)
     assert not space.bounds.contain(far).any()

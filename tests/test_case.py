@@ -204,7 +204,12 @@ def test_a_seed_is_a_whole_number(seed: Any) -> None:
     assert f"seed is {seed!r}" in refused(InputTypeError, seed=seed)
 
 
-@pytest.mark.parametrize("seed", [np.int64(3), True, -(2**70)])
+@pytest.mark.parametrize("seed", [-1, 2**63, -(2**70)])
+def test_a_seed_that_would_draw_like_another_is_refused(seed: int) -> None:
+    assert f"seed is {seed}; it must be at least 0 and below 2**63" in refused(InputError, seed=seed)
+
+
+@pytest.mark.parametrize("seed", [np.int64(3), True, 2**63 - 1])
 def test_any_whole_number_will_do(seed: Any) -> None:
     x_adv = PGD(steps=2)(model(), X, Y, Linf(0.1), seed=seed)
     assert torch.equal(x_adv, PGD(steps=2)(model(), X, Y, Linf(0.1), seed=int(seed)))
@@ -217,7 +222,7 @@ def test_ids_are_one_integer_a_row() -> None:
 
 @pytest.mark.parametrize("batch", [0, -8])
 def test_a_batch_has_rows(batch: int) -> None:
-    with pytest.raises(InputError, match=f"batch size is {batch}; it must be at least 1"):
+    with pytest.raises(InputError, match=f"batch size is {batch}; it must be a whole number, at least 1"):
         run(FGSM(), model(), X, Y, Linf(0.1), batch_size=batch)
 
 

@@ -49,6 +49,10 @@ class Bounds:
         """``high - low``."""
         return self.high - self.low
 
+    def widened(self) -> "Bounds":
+        """Bounds three times as wide about the same middle: for points that are clipped later."""
+        return Bounds(self.low - self.width, self.high + self.width)
+
     def clip(self, x: Tensor) -> Tensor:
         """``x`` (N, ...) with every value brought within the bounds."""
         return x.clamp(self.low, self.high)  # type: ignore[arg-type]

@@ -132,7 +132,9 @@ def _are_probabilities(logits: Tensor, model: Classifier) -> bool:
 
 
 def check_parts(model: Any, threat: Any, goal: Any = None, seed: Any = 0) -> None:
-    """Raise InputTypeError where the model, the threat set, the goal or the seed is something else."""
+    """Raise InputTypeError where the model, the threat set, the goal or the seed is something else.
+
+    Raises InputError on a seed outside 0..2**63 - 1."""
     if not isinstance(model, Classifier):
         raise InputTypeError(
             f"the model is {type(model).__name__}; wrap it with the range of its inputs: "
@@ -144,11 +146,18 @@ def check_parts(model: Any, threat: Any, goal: Any = None, seed: Any = 0) -> Non
         raise InputTypeError(f"the goal is {goal!r}; pass Away(), or Toward(labels) with the wanted labels.")
     if not isinstance(seed, Integral):
         raise InputTypeError(f"seed is {seed!r}; pass a whole number.")
+    if not 0 <= int(seed) < 1 << 63:  # outside, several seeds would draw alike
+        raise InputError(f"seed is {seed}; it must be at least 0 and below 2**63.")
 
 
 def _is_no(part: Any, method: str) -> bool:
     """Whether ``part`` lacks the method, or is a class where one of its values is due."""
     return isinstance(part, type) or not hasattr(part, method)
+
+
+def is_count(value: Any) -> bool:
+    """Whether ``value`` is a whole number, at least 1."""
+    return isinstance(value, Integral) and int(value) >= 1
 
 
 def batch_for(x: Tensor) -> int:
@@ -164,8 +173,8 @@ def make_case(
 
     ids: (N,) integers that name the rows in random draws; their positions by default."""
     check_parts(model, threat, goal, seed)
-    if batch is not None and batch < 1:
-        raise InputError(f"the batch size is {batch}; it must be at least 1, or left out.")
+    if batch is not None and not is_count(batch):
+        raise InputError(f"the batch size is {batch}; it must be a whole number, at least 1, or left out.")
     x = as_inputs(model, x)
     y = as_labels(y, len(x), x.device)
     bounds = model.bounds.to(x)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pickle
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -158,17 +159,15 @@ def test_any_number_of_classes(attack: Attack, classes: int) -> None:
         assert result.success.shape == y.shape
 
 
-class Reshaped(nn.Module):
-    """A linear network whose one logit has the shape asked for."""
+class Wrapped(nn.Module):
+    """A linear network that hands its logits over in the shape asked for."""
 
-    def __init__(self, squeeze: str) -> None:
+    def __init__(self, classes: int, shape: Callable[[Tensor], Any]) -> None:
         super().__init__()
-        self.inner, self.squeeze = linear(WAVE, 1), squeeze
+        self.inner, self.shape = linear(WAVE, classes), shape
 
-    def forward(self, x: Tensor) -> Tensor:
-        z = self.inner(x)
-        shapes: dict[str, Tensor] = {"none": z, "axis": z[:, 0], "all": z.squeeze()}
-        return shapes[self.squeeze]
+    def forward(self, x: Tensor) -> Any:
+        return self.shape(self.inner(x))
 
 
 @all_attacks
@@ -177,30 +176,25 @@ def test_one_logit_is_two_classes(attack: Attack, name: str) -> None:
     """(N, 1), (N,), and a squeeze that turns a batch of one into a number."""
     x, threat = points(WAVE, 9, dtype=torch.float64), threats(WAVE)[name]
     found = []
-    for squeeze in ("none", "axis", "all"):
-        model = classifier(WAVE, Reshaped(squeeze), torch.float64)
+    for shape in (torch.clone, torch.flatten, torch.squeeze):
+        model = classifier(WAVE, Wrapped(1, shape), torch.float64)
         y = (model(x)[:, 1] > 0).long()
         found.append(attack(model, x, y, threat))
         assert run(attack, model, x[:1], y[:1], threat).success.shape == (1,)
     assert all(torch.equal(found[0], other) for other in found[1:])
 
 
-class Wrapped(nn.Module):
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.inner, self.kind = linear(WAVE, 3), kind
-
-    def forward(self, x: Tensor) -> Any:
-        logits = self.inner(x)
-        if self.kind == "object":
-            return dataclasses.make_dataclass("Output", ["logits"])(logits)
-        return {"dict": {"loss": None, "logits": logits}, "tuple": (logits, x)}[self.kind]
+WRAPPINGS: dict[str, Callable[[Tensor], Any]] = {
+    "dict": lambda logits: {"loss": None, "logits": logits},
+    "tuple": lambda logits: (logits, -logits),
+    "object": dataclasses.make_dataclass("Output", ["logits"]),
+}
 
 
-@pytest.mark.parametrize("kind", ["dict", "tuple", "object"])
-def test_what_models_wrap_around_their_logits_changes_nothing(kind: str) -> None:
+@pytest.mark.parametrize("wrapping", WRAPPINGS.values(), ids=WRAPPINGS)
+def test_what_models_wrap_around_their_logits_changes_nothing(wrapping: Callable[[Tensor], Any]) -> None:
     x, threat = points(WAVE), threats(WAVE)["l2"]
-    plain, wrapped = classifier(WAVE, linear(WAVE, 3)), classifier(WAVE, Wrapped(kind))
+    plain, wrapped = classifier(WAVE, linear(WAVE, 3)), classifier(WAVE, Wrapped(3, wrapping))
     y = plain(x).argmax(1)
     assert torch.equal(PGD(steps=4)(plain, x, y, threat), PGD(steps=4)(wrapped, x, y, threat))
 

@@ -110,12 +110,12 @@ def test_the_reference_is_the_dual_norm_where_there_is_room() -> None:
 @pytest.mark.parametrize("name", THREAT_NAMES)
 @pytest.mark.parametrize("objective", ["cross_entropy", "margin"])
 def test_attacks_from_the_input_itself(name: str, objective: str, roomy: bool, space: Space) -> None:
-    """All their steps together are eps long: just enough, and exact, except for L2 beside bounds.
+    """All their steps together are eps long: just enough, and exact, except for several L2 steps around bounds.
 
-    There one step of length eps loses what the bounds cut off, and as many small steps lose the same."""
+    A value that meets its bound on the way leaves its share to the others, who cannot make up for lost time."""
     b = bench(space, roomy)
-    least = EXACT if name != "l2" or roomy else 0.55
     for attack in (FGSM(objective=objective), BIM(objective=objective), MomentumPGD(objective=objective)):
+        least = EXACT if name != "l2" or roomy else 0.999 if isinstance(attack, FGSM) else 0.9
         assert reach(attack, b, set_for(name, b, roomy)).min() >= least
 
 

@@ -1,7 +1,6 @@
 """``harden`` and its one loop: what it returns, what it leaves alone, what it notices, what it refuses."""
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +21,6 @@ from brinell.models.weights import weights_sha256
 from brinell.statistics import Rate
 
 RECIPES = [recipe() for recipe in br.RECIPES.values()]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def harden(recipe: Recipe, model: br.Classifier | None = None, n: int = 120, **options: Any) -> br.Classifier:

@@ -1,6 +1,7 @@
 """What ``harden`` and the recipes refuse, and what their errors say."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -19,11 +20,18 @@ def harden(recipe: Any, model: br.Classifier | None = None, **options: Any) -> b
 @pytest.mark.parametrize(
     ("options", "text"),
     [({"epochs": 0}, "epochs is 0"), ({"lr": -1.0}, r"lr -1\.0"), ({"lr": 0.0}, r"lr 0\.0"),
-     ({"lr": float("nan")}, "lr nan"), ({"batch_size": 0}, "batch_size 0"), ({"epochs": -3}, "epochs is -3")],
+     ({"lr": float("nan")}, "lr nan"), ({"batch_size": 0}, "batch_size 0"),
+     ({"epochs": -3}, "epochs is -3"),
+     ({"epochs": 2.5}, r"epochs is 2\.5.* whole"), ({"batch_size": 32.0}, r"batch_size 32\.0 .* whole")],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(options: dict[str, Any], text: str) -> None:
     with pytest.raises(InputError, match=text):
         harden(br.Standard(), **options)
+
+
+def test_a_seed_that_would_draw_like_another_is_refused() -> None:
+    with pytest.raises(InputError, match="seed is -1; it must be at least 0"):
+        harden(br.Standard(), seed=-1)
 
 
 @pytest.mark.parametrize("recipe", [br.Standard, "Standard", None, br.PGD()])
@@ -38,15 +46,29 @@ def test_a_frozen_model_is_refused() -> None:
         harden(br.Standard(), model)
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [(br.Tutorial, "clean_weight"), (br.Tutorial, "adversarial_weight"), (br.FastFGSM, "rel_step"),
-     (br.FastFGSM, "warmup"), (br.PGDTraining, "steps"), (br.PGDTraining, "rel_step"), (br.PGDTraining, "warmup")],
-)  # fmt: skip
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
-def test_numbers_of_a_recipe_must_be_above_0(kind: Callable[..., Recipe], name: str, value: float) -> None:
+NUMBERS = [(kind, field.name) for kind in br.RECIPES.values() for field in fields(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
+def test_numbers_of_a_recipe_that_make_no_sense_are_refused(
+    kind: Callable[..., Recipe], name: str, value: float
+) -> None:
     with pytest.raises(InputError, match=f"{name} is {value}"):
         kind(**{name: value})
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+def test_only_the_warmup_may_be_none_at_all_and_at_most_all(kind: Callable[..., Recipe], name: str) -> None:
+    allowed, refused = (0, 1.5) if name == "warmup" else (2, 0)
+    kind(**{name: allowed})
+    with pytest.raises(InputError, match=f"{name} is {refused}"):
+        kind(**{name: refused})
+
+
+def test_a_step_and_a_half_is_no_number_of_steps() -> None:
+    with pytest.raises(InputError, match=r"steps is 1\.5; it must be a whole number"):
+        br.PGDTraining(steps=1.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("place", ["x", "y", "bounds"])

@@ -205,6 +205,12 @@ def test_the_record_is_enough_to_run_it_again(whole: br.Audit, tmp_path: Path) -
     assert facts["versions"]["threads"] == 1
 
 
+def test_the_record_says_in_which_precision_the_network_works() -> None:
+    trial = trials.subject()
+    trial.model.net.bfloat16()
+    assert trials.audit(trial).record.settings.precision == "bfloat16"
+
+
 def test_without_examples_no_inputs_are_kept(whole: br.Audit, tmp_path: Path) -> None:
     audit = trials.audit(examples="none", out=tmp_path / "run")
     assert not list(audit.folder.glob("*.safetensors"))
@@ -227,6 +233,8 @@ def test_without_examples_no_inputs_are_kept(whole: br.Audit, tmp_path: Path) ->
         ({"cascade": (br.PGD,)}, r"PGD\(\)"),
         ({"cascade": ("PGD",)}, "PGD"),
         ({"batch_size": 0}, "batch size is 0"),
+        ({"batch_size": 16.0}, r"batch size is 16\.0; it must be a whole number"),
+        ({"seed": -1}, "seed is -1; it must be at least 0"),
         ({"seed": 0.5}, "whole number"),
         ({"threat": "linf:0.3"}, "pass a threat set"),
         ({"threat": br.Linf(8)}, "8"),

@@ -151,6 +151,12 @@ def test_the_anchor_has_the_device_and_dtype_of_the_network() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_precision_is_that_of_the_network(dtype: torch.dtype) -> None:
+    assert Classifier(linear(IMAGE).to(dtype), (0, 1)).precision == str(dtype).removeprefix("torch.")
+    assert Classifier(linear(IMAGE), (0, 1)).precision == Classifier(nn.Flatten(), (0, 1)).precision == "float32"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_a_half_precision_network_takes_float32_inputs(dtype: torch.dtype) -> None:
     """The network rounds the input for itself; normalisation is done before, with all digits."""
     x, net = points(IMAGE), linear(IMAGE).to(dtype)

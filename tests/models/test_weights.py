@@ -134,6 +134,11 @@ def test_weights_that_do_not_fit_are_refused(change: Any, said: str, suffix: str
     assert said in refused(net(1), path)
 
 
+def test_a_folder_is_no_weights_file(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError, match=r"it is a folder; name the file in it, such as .*weights"):
+        load_weights(net(), tmp_path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "none.safetensors", tmp_path):
         with pytest.raises(InputMissingError, match="there is no weights file") as caught:

@@ -1,6 +1,6 @@
 """Small audits of every kind of input, each run once, and pages made of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -84,12 +84,3 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Page]:
         return written
 
     return write
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small work is quicker without company."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

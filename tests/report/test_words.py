@@ -47,6 +47,22 @@ def test_goals_in_words(image: Audit, goal: str, words: str) -> None:
     assert attacker(changed(image, goal=goal)).endswith(words)
 
 
+@pytest.mark.parametrize(
+    ("access", "words"),
+    [
+        (("gradients",), "sees the model's gradients, may"),
+        (("labels", "scores"), "sees the model's scores, may"),
+        (("labels",), "sees the model's labels, may"),
+        (("nothing",), "sees nothing of the model, may"),
+        (("nothing", "gradients", "labels"), "sees the model's gradients, may"),
+    ],
+)
+def test_who_sees_most_says_what_the_attacker_sees(image: Audit, access: tuple[str, ...], words: str) -> None:
+    one = image.record.settings.cascade[0]
+    cascade = tuple(one.model_copy(update={"access": seen}) for seen in access)
+    assert attacker(changed(image, cascade=cascade)).startswith(words)
+
+
 def test_a_cascade_of_one_has_no_order(image: Audit) -> None:
     words = protocol(changed(image, cascade=image.record.settings.cascade[:1]))
     assert words.startswith("FGSM; on every row that the model gets right. Every success is judged again")

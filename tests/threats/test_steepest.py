@@ -87,7 +87,7 @@ def test_a_row_steps_alone(name: str, space: Space) -> None:
         assert torch.allclose(together[row], alone, rtol=1e-14, atol=0)
 
 
-@pytest.mark.parametrize("threat", [Linf(0.1), L1(2.0), L0(4)], ids=str)
+@pytest.mark.parametrize("threat", [Linf(0.1), L2(1.0), L2(4.0), L1(2.0), L0(4)], ids=str)
 def test_from_the_center_no_point_of_set_and_bounds_lies_higher(threat: Ball) -> None:
     """These sets count the bounds in: one step of length eps already is the best move for a linear function."""
     x, grad = points(IMAGE, dtype=torch.float64), slopes(IMAGE)
@@ -126,6 +126,29 @@ def test_l1_spends_all_it_has_and_no_value_passes_its_bound() -> None:
     assert bounds.contain(x + step).all()
     room = bounds.room(x, grad).sum(1)
     assert torch.allclose(step.abs().sum(1), room.clamp(max=5.0))
+
+
+def test_what_the_bounds_leave_of_an_l2_step_is_as_long_as_was_asked_for() -> None:
+    x, grad = points(IMAGE, dtype=torch.float64), slopes(IMAGE)
+    for size in (0.1, 1.0, 3.0, 9.0):
+        step = IMAGE.bounds.clip(x + L2(1.0).step(grad, size, Place(x, x, IMAGE.bounds))) - x
+        room = IMAGE.bounds.room(x, grad).flatten(1).norm(dim=1)
+        assert torch.allclose(step.flatten(1).norm(dim=1), room.clamp(max=size), rtol=1e-3)
+
+
+def test_l2_far_from_the_bounds_does_not_ask_where_it_is() -> None:
+    x, grad = torch.full((9, *IMAGE.shape), 0.5), slopes(IMAGE).float()
+    for size in (1e-3, 0.1, 0.4):
+        assert torch.equal(L2(1.0).step(grad, size, Place(x, x, IMAGE.bounds)), L2(1.0).step(grad, size))
+
+
+def test_l2_copes_with_slopes_of_very_unlike_size() -> None:
+    """Squares of the small ones are 0 in float32; the large ones stand at their bound."""
+    x = torch.tensor([[1.0, 1.0, 0.5, 0.5]])
+    grad = torch.tensor([[1.0, 1.0, 1e-18, -2e-18]])
+    bounds = SPACES["image"].bounds
+    step = L2(3.0).step(grad, 2.0, Place(x, x, bounds))
+    assert torch.allclose(L2(3.0).project(x + step, x, bounds), torch.tensor([[1.0, 1.0, 1.0, 0.0]]))
 
 
 def test_l0_sends_values_to_the_bound_that_gains() -> None:

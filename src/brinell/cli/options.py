@@ -1,69 +1,66 @@
 """Arguments and options that several commands share, each in one place."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
+_argument = partial(typer.Argument, show_default=False)
+_option = partial(typer.Option, show_default=False)  # unset, unless its help says otherwise
+
 Model: TypeAlias = Annotated[
     str,
-    typer.Argument(
+    _argument(
         metavar="MODEL",
         help="What to attack: file.py:function or package.module:function, which returns an nn.Module or a "
         "Classifier; such as brinell.models:SmallCNN.",
-        show_default=False,
     ),
 ]
 Data: TypeAlias = Annotated[
     str,
-    typer.Argument(
+    _argument(
         metavar="DATA",
         help="Inputs and true labels: digits, mnist (:train for their training parts), an .npz (x, y, optional "
         "group_*), or IDX files: images.idx,labels.idx.",
-        show_default=False,
     ),
 ]
 Threat: TypeAlias = Annotated[
     str,
-    typer.Argument(
+    _argument(
         metavar="THREAT",
         help="What the attacker may change: linf:0.3, linf:8/255, l2:0.5, l1:10, l0:20; in the data's own unit.",
-        show_default=False,
     ),
 ]
 Weights: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
+    _option(
         metavar="FILE",
         help="Weights of the network: safetensors, or a torch file that holds tensors only.",
-        show_default=False,
     ),
 ]
 BoundsText: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    _option(
         "--bounds",
         metavar="LOW:HIGH",
         help="Lowest and highest value of an input, where MODEL gives an nn.Module: 0:1 unless given.",
-        show_default=False,
     ),
 ]
 Target: TypeAlias = Annotated[
     int | None,
-    typer.Option(
+    _option(
         metavar="LABEL",
         help="The label that the attacker wants; without it any wrong label is a success.",
-        show_default=False,
     ),
 ]
 Rows: TypeAlias = Annotated[
     int | None,
-    typer.Option(
+    _option(
         "--n",
         metavar="ROWS",
         min=1,
         help="Take a sample of so many rows, every class in proportion; without it all rows.",
-        show_default=False,
     ),
 ]
 Seed: TypeAlias = Annotated[
@@ -71,16 +68,15 @@ Seed: TypeAlias = Annotated[
 ]
 BatchSize: TypeAlias = Annotated[
     int | None,
-    typer.Option(metavar="ROWS", min=1, help="Rows to work on at once.", show_default=False),
+    _option(metavar="ROWS", min=1, help="Rows to work on at once."),
 ]
 Parameters: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(
+    _option(
         "-p",
         "--parameter",
         metavar="KEY=VALUE",
         help="A parameter; may be given several times.",
-        show_default=False,
     ),
 ]
 Json: TypeAlias = Annotated[

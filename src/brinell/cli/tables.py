@@ -11,7 +11,7 @@ from brinell.errors import InputError
 from brinell.evaluation import Audit, Diagnosis, GroupGap, GroupRow
 from brinell.evaluation.cascades import describe
 from brinell.evaluation.record import StageResult
-from brinell.report.words import evidence
+from brinell.report.words import evidence, sight
 from brinell.threats import Ball
 
 CAVEAT = (
@@ -38,12 +38,13 @@ def say_plan(
 ) -> None:  # fmt: skip
     """What is about to be measured, in words, before any number. given: a file of examples, judged first."""
     wants = "any label but the true one" if target is None else f"the label {target}"
-    labels = [*([f"examples from {given.name}"] if given else []), *(each.label for each in describe(tuple(cascade)))]
+    attacks = describe(tuple(cascade))
+    labels = [*([f"examples from {given.name}"] if given else []), *(each.label for each in attacks)]
     steps = ", then ".join(labels)
     leaves = "; each on the rows that still stand" if len(labels) > 1 else ""
     say_pairs([
         *scene(loaded),
-        ("Attacker", f"Knows the network and its gradients; wants {wants}."),
+        ("Attacker", f"{sight(attacks).capitalize()}; wants {wants}."),
         ("Protocol", f"{protocol}: {steps}{leaves}. A judge, not the attack, decides what counts."),
     ])  # fmt: skip
     say()

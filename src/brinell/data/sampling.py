@@ -48,14 +48,30 @@ def fingerprint(source: Source, block: int = 1024) -> str:
     (int64) stand there by the sha256 of their little-endian bytes. Neither ``block``, the number of rows in
     memory at a time, nor groups nor name change it.
     """
-    inputs, truths = hashlib.sha256(), hashlib.sha256()
-    described = ""
+    whole = Fingerprint()
     for start in range(0, len(source), block):
-        x, y = source.block(slice(start, start + block))
-        described = f"{(len(source), *x.shape[1:])} {x.dtype}"
-        inputs.update(x.float().numpy().astype("<f4", copy=False).data)
-        truths.update(y.numpy().astype("<i8", copy=False).data)
-    return hashlib.sha256(f"{described} {inputs.hexdigest()} {truths.hexdigest()}".encode()).hexdigest()
+        whole.add(*source.block(slice(start, start + block)))
+    return whole.hexdigest()
+
+
+class Fingerprint:
+    """``fingerprint`` for one who reads the blocks anyway: add them in their order."""
+
+    def __init__(self) -> None:
+        self._inputs, self._truths = hashlib.sha256(), hashlib.sha256()
+        self._n, self._described = 0, ""
+
+    def add(self, x: Tensor, y: Tensor) -> None:
+        """Inputs (n, ...) and labels (n,) of the next rows, on the CPU."""
+        self._n += len(x)
+        self._described = f"{(self._n, *x.shape[1:])} {x.dtype}"
+        self._inputs.update(np.ascontiguousarray(x.float().numpy(), "<f4").data)
+        self._truths.update(np.ascontiguousarray(y.numpy(), "<i8").data)
+
+    def hexdigest(self) -> str:
+        """The fingerprint of what was added so far."""
+        text = f"{self._described} {self._inputs.hexdigest()} {self._truths.hexdigest()}"
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _labels(source: Source, rows: Rows) -> Tensor:

@@ -58,6 +58,13 @@ def check_steps(**numbers: float) -> None:
             raise InputError(f"{name} is {value}; it must be above 0.")
 
 
+def check_share(**numbers: float) -> None:
+    """Raise InputError unless every number is within 0..1."""
+    for name, value in numbers.items():
+        if not 0 <= value <= 1:
+            raise InputError(f"{name} is {value}; it is a share of the training: it must be within 0..1.")
+
+
 @contextmanager
 def attacking(model: Classifier) -> Iterator[None]:
     """Eval mode while the attack looks for its examples; each module's own mode afterwards."""

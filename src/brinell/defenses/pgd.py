@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from brinell.attacks import PGD
 from brinell.attacks.loop import Plan, ascend
 from brinell.attacks.starts import uniform
 from brinell.case import Case
-from brinell.defenses.base import Recipe, attacking, check_steps, shrunk, train_on
+from brinell.defenses.base import Recipe, attacking, check_share, shrunk, train_on
 from brinell.objectives import cross_entropy
 
 
@@ -26,7 +27,8 @@ class PGDTraining(Recipe):
     warmup: float = 0.33
 
     def __post_init__(self) -> None:
-        check_steps(steps=self.steps, rel_step=1.0 if self.rel_step is None else self.rel_step, warmup=self.warmup)
+        PGD(steps=self.steps, rel_step=self.rel_step)  # refuses the same
+        check_share(warmup=self.warmup)
 
     def backward(self, batch: Case, done: float) -> Tensor:
         """``steps`` passes to the input alone, then one forward and one backward pass."""

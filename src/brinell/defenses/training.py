@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import torch
 
-from brinell.case import Case, as_inputs, as_labels, check_parts, make_case
+from brinell.case import Case, as_inputs, as_labels, check_parts, is_count, make_case
 from brinell.data import Source
 from brinell.defenses.base import Recipe
 from brinell.defenses.guard import Guard, hold_out
@@ -149,12 +149,13 @@ def _height(done: float, schedule: str) -> float:
 
 def _check(model: Classifier, source: Source, threat: Threat, recipe: Recipe, course: Course) -> int:
     """How many classes the model has, if all is well."""
-    check_parts(model, threat)
+    check_parts(model, threat, seed=course.seed)
     if not isinstance(recipe, Recipe):
         raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
-    if course.epochs < 1 or course.batch < 1 or not 0 < course.lr < float("inf"):
+    if not (is_count(course.epochs) and is_count(course.batch) and 0 < course.lr < float("inf")):
         raise InputError(
-            f"epochs is {course.epochs}, batch_size {course.batch} and lr {course.lr}; all must be above 0."
+            f"epochs is {course.epochs}, batch_size {course.batch} and lr {course.lr}; all must be above 0, epochs and "
+            "batch_size whole numbers."
         )
     if not any(p.requires_grad for p in model.parameters()):
         raise InputError("no parameter of the model requires a gradient; thaw some, or there is nothing to train.")

@@ -75,6 +75,7 @@ class AttackFacts(Frozen):
 
     label: str
     kind: str
+    access: str = "gradients"  # what it sees of the model
     parameters: dict[str, Any]
 
 

@@ -162,7 +162,7 @@ def _settings(  # noqa: PLR0913 - a record has many fields
         ),
         data=DataFacts(name=source.name, sha256=found.sha256, n=len(source), shape=found.shape, groups=groups),
         threat=str(threat), goal=goal_text(goal), effort=options.effort, cascade=describe(cascade),
-        alone=options.alone, seed=options.seed, precision=str(model.anchor.dtype).removeprefix("torch."), batch=batch,
+        alone=options.alone, seed=options.seed, precision=model.precision, batch=batch,
         block=POOL * batch, examples=options.examples, diagnose=options.diagnose,
         budget=None if options.budget is None else str(options.budget),
         versions=versions_of(model.anchor.device),

@@ -10,13 +10,14 @@ from torch import Tensor
 
 from brinell.case import as_inputs
 from brinell.data import Source
+from brinell.data.sampling import Fingerprint
 from brinell.errors import InputError
 from brinell.models.classifier import Classifier
 from brinell.progress import Progress
 
 
 class Survey(NamedTuple):
-    """What the walk found: sha256 of inputs, labels and groups; the labels (N,) int64; the shape of one input."""
+    """What the walk found: sha256 over fingerprint and groups; the labels (N,) int64; the shape of one input."""
 
     sha256: str
     y: Tensor
@@ -33,7 +34,7 @@ def survey(
     source: Source, model: Classifier, size: int, groups: Mapping[str, np.ndarray[Any, Any]], progress: Progress
 ) -> Survey:  # fmt: skip
     """Check all inputs against the model's bounds, and hash them. Raises InputError naming the rows at fault."""
-    inputs, labels = hashlib.sha256(), []
+    data, labels = Fingerprint(), []
     shape: tuple[int, ...] | None = None
     for rows in blocks(len(source), size):
         x, y = source.block(rows)
@@ -44,12 +45,11 @@ def survey(
         if shape is not None and tuple(x.shape[1:]) != shape:
             raise InputError(f"row {rows.start} has shape {tuple(x.shape[1:])}, earlier ones {shape}; use one shape.")
         shape = tuple(x.shape[1:])
-        inputs.update(x.to(torch.float32).contiguous().numpy().tobytes())
+        data.add(x, y)
         labels.append(y)
         progress("reading the data", rows.stop, len(source))
-    y = torch.cat(labels)
-    whole = hashlib.sha256(inputs.digest() + y.numpy().tobytes())
+    whole = hashlib.sha256(data.hexdigest().encode())
     for name, values in groups.items():
         whole.update(f"{name}\n".encode())
         whole.update("\x1f".join(map(str, values.tolist())).encode())
-    return Survey(whole.hexdigest(), y, shape or ())
+    return Survey(whole.hexdigest(), torch.cat(labels), shape or ())

@@ -57,6 +57,11 @@ class Classifier(nn.Module):
         return first.new_empty(0, dtype=torch.promote_types(first.dtype, torch.float32))
 
     @property
+    def precision(self) -> str:
+        """The dtype in which the network works, such as ``"float32"``."""
+        return str(self._first.dtype).removeprefix("torch.")
+
+    @property
     def _first(self) -> Tensor:
         tensors = chain(self.net.parameters(), self.net.buffers())
         return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))

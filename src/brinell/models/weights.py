@@ -22,7 +22,8 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     would run code, on weights of another architecture and on weights that are not finite."""
     path = Path(path)
     if not path.is_file():
-        raise InputMissingError(f"there is no weights file {path}.")
+        hint = f": it is a folder; name the file in it, such as {path / 'weights.safetensors'}" if path.is_dir() else ""
+        raise InputMissingError(f"there is no weights file {path}{hint}.")
     tensors = _read(path)
     net = model.net if isinstance(model, Classifier) else model
     _check_fit(net, tensors, path)

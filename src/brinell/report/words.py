@@ -1,12 +1,14 @@
 """Records put into words, and numbers into text."""
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from brinell.shapes import image_like
 
 if TYPE_CHECKING:  # the rooms below import torch; the report needs only what their objects hold
     from brinell.evaluation import AuditRecord
+    from brinell.evaluation.record import AttackFacts
     from brinell.statistics import Rate
 
 _REACH = {
@@ -20,6 +22,8 @@ _UNITS = {
     "forwards": "queries",
     "passes": "passes (a gradient is two, forward and backward)",
 }
+
+_SIGHT = ("gradients", "scores", "labels")  # the most first
 
 
 def percent(value: float) -> str:
@@ -73,7 +77,14 @@ def attacker(record: "AuditRecord") -> str:
     else:
         may = f"may move to any point of the set {facts.threat}"
     within = f"stays within the bounds {facts.model.bounds}"
-    return f"sees the model's gradients, {may}, {within}, and {_wish(facts.goal)}."
+    return f"{sight(facts.cascade)}, {may}, {within}, and {_wish(facts.goal)}."
+
+
+def sight(cascade: Iterable["AttackFacts"]) -> str:
+    """What the attack sees that sees most: who has gradients has scores, who has scores has labels."""
+    seen = {attack.access for attack in cascade}
+    most = next((access for access in _SIGHT if access in seen), None)
+    return f"sees the model's {most}" if most else "sees nothing of the model"
 
 
 def _part(shape: tuple[int, ...]) -> str:

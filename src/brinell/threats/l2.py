@@ -41,16 +41,22 @@ class L2(Ball):
         for _ in range(_ROUNDS):  # what is clipped at this scale leaves its share to the rest
             stuck = length * per_row(scale, delta) >= room
             spent = row_norm(room * stuck, 2).square()
-            free = row_norm(length * ~stuck, 2).square()
-            better = ((r.square() - spent).clamp(min=0) / free.clamp(min=torch.finfo(delta.dtype).tiny)).sqrt()
+            free = row_norm(length * ~stuck, 2)
+            better = (r.square() - spent).clamp(min=0).sqrt() / free.clamp(min=torch.finfo(delta.dtype).tiny)
             before, scale = scale, torch.where(free > 0, torch.maximum(scale, better), scale)
             if not scale.is_cuda and torch.equal(scale, before):  # on a GPU, looking would mean waiting
                 break
         return scale * (1 - 4 * torch.finfo(delta.dtype).eps)
 
-    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:  # noqa: ARG002
-        """``size`` along the direction of the gradient, (N, ...); a zero gradient gives no step."""
-        return unit_rows(grad, 2) * spread(size, grad)
+    def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:
+        """``size`` along the direction of the gradient, (N, ...); a zero gradient gives no step.
+
+        With a place it is longer by as much as the bounds will cut off, so that ``size`` is what is left of it."""
+        step = unit_rows(grad, 2) * spread(size, grad)
+        if at is None:
+            return step
+        scale = self._scale(step, at.bounds.room(at.x_adv, grad), torch.as_tensor(size).to(grad).expand(len(grad)))
+        return step * per_row(scale.clamp(min=1), grad)
 
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
         """Uniform in the ball about each row, then projected into the bounds."""
