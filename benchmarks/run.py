@@ -12,17 +12,18 @@ from pathlib import Path
 BENCHMARKS = {
     "pgd": "PGD-40 beside other toolkits: time and strength",
     "overhead": "PGD-40 beside a bare loop with the same gradients",
+    "autoattack": "the default cascades beside AutoAttack (a quarter of an hour; only when asked for)",
     "tutorial": "the Tutorial recipe beside the usual loop: time and memory",
     "start": "how soon the command line and the import are there",
     "walk": "the figures of a whole walk on MNIST (half an hour; only when asked for)",
 }
-LONG = {"walk"}
+LONG = {"autoattack", "walk"}
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 
 def read_arguments() -> argparse.Namespace:
     """What the command line says."""
-    names = "\n".join(f"  {name:9} {text}" for name, text in BENCHMARKS.items())
+    names = "\n".join(f"  {name:11} {text}" for name, text in BENCHMARKS.items())
     parser = argparse.ArgumentParser(
         description="Measure brinell beside its peers.", epilog=f"benchmarks:\n{names}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -53,12 +53,18 @@ def undefended(n: int, quick: bool = False) -> Subject:
 
 def robust(n: int) -> Subject:
     """SmallCNN with the published weights; where they are missing, hardened here on the embedded digits."""
+    given = published("locuslab-mnist-pgd", n)
+    return given or Subject("SmallCNN, PGD-trained on digits", _hardened(), *test_rows(n, data_name()))
+
+
+def published(name: str, n: int) -> Subject | None:
+    """SmallCNN with published weights, or None where they are missing."""
+    weights = Path(os.environ.get("BRINELL_DATA", "")) / "models" / f"{name}.safetensors"
+    if not weights.is_file():
+        return None
     model = br.Classifier(br.SmallCNN(), bounds=(0.0, 1.0)).eval()
-    weights = Path(os.environ.get("BRINELL_DATA", "")) / "models" / "locuslab-mnist-pgd.safetensors"
-    if weights.is_file():
-        br.load_weights(model, weights)
-        return Subject("locuslab-mnist-pgd", model, *test_rows(n, data_name()))
-    return Subject("SmallCNN, PGD-trained on digits", _hardened(), *test_rows(n, data_name()))
+    br.load_weights(model, weights)
+    return Subject(name, model, *test_rows(n, data_name()))
 
 
 @cache
@@ -69,7 +75,12 @@ def _hardened() -> br.Classifier:
 
 
 def standing(subject: Subject, x_adv: Tensor) -> float:
-    """The share of rows that ``x_adv`` (N, ...) leaves right: a judge that no contestant has a hand in.
+    """The share of rows that ``x_adv`` (N, ...) leaves right."""
+    return stands(subject, x_adv).float().mean().item()
+
+
+def stands(subject: Subject, x_adv: Tensor) -> Tensor:
+    """The rows that ``x_adv`` (N, ...) leaves right, (N,) bool: a judge that no contestant has a hand in.
 
     One float32 forward pass, in batches of 250. A row falls if another logit is above the label's and the point is
     finite, within [0, 1] and within eps, up to rounding; a point elsewhere is no success, whatever the model says."""
@@ -79,4 +90,4 @@ def standing(subject: Subject, x_adv: Tensor) -> float:
         logits = torch.cat([subject.model(part) for part in torch.split(x_adv.float(), 250)])
     own = logits.gather(1, subject.y[:, None])
     broken = (logits > own).any(1) & inside
-    return (~broken).float().mean().item()
+    return ~broken
