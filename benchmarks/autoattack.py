@@ -46,8 +46,8 @@ def run(settings: Settings) -> Table:
         "only AutoAttack breaks",
     )
     note = (
-        f"Linf {EPS}, float32, test rows in batches of 250, one lap; brinell without its diagnosis. What each breaks is "
-        f"judged by one float32 forward pass. pyautoattack {version('pyautoattack')}. {settings.describe()}"
+        f"Linf {EPS}, float32, test rows in batches of 250, one lap; brinell without its diagnosis. What each "
+        f"breaks is judged by one float32 forward pass. pyautoattack {version('pyautoattack')}. {settings.describe()}"
     )
     return Table("Default cascades beside AutoAttack", head, rows, note, promises)
 

@@ -102,12 +102,12 @@ def by_hand(climbed: Callable[[Tensor], Tensor], x: Tensor, name: str, eps: floa
 def test_it_takes_the_steps_of_the_paper(name: str, rho: float, steps: int) -> None:
     model, x, y = leading()
     x = 0.2 * x
-    threat = {"linf": Linf(0.3), "l2": L2(1.5)}[name]  # within the bounds everywhere
+    threat = {"linf": Linf(0.3), "l2": L2(0.25)}[name]  # within the bounds everywhere, also after a step of 2 eps
     attack = APGD(steps=steps, rho=rho, start="center", objective="margin")
     found = attack(model, x, y, threat)
     for i in range(len(x)):
         wanted = by_hand(lambda at: margin(model(at), y[:1])[0], x[i : i + 1], name, threat.eps, steps, rho)
-        assert torch.allclose(found[i : i + 1], wanted, rtol=0, atol=1e-9)
+        assert torch.allclose(found[i : i + 1], wanted, rtol=0, atol=1e-7)
 
 
 def test_steps_are_halved_by_row() -> None:

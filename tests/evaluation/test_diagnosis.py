@@ -170,7 +170,17 @@ def test_what_queries_break_after_gradients_counts(broken: int, outcome: str) ->
 
 
 def stage(before: int, after: int) -> StageResult:
-    return StageResult(label="any", before=before, after=after, alone=None, gradients=0, forwards=0)
+    return StageResult(
+        label="any",
+        before=before,
+        after=after,
+        alone=None,
+        refused=0,
+        gradients=0,
+        forwards=0,
+        unit="gradients",
+        curve=(),
+    )
 
 
 def test_a_model_without_gradients_is_audited_where_an_attack_needs_none(plain: br.Classifier, test: Data) -> None:

@@ -12,10 +12,10 @@ from brinell.cli import options
 from brinell.cli.exits import MissedError, if_interrupted
 
 if TYPE_CHECKING:
-    from brinell.evaluation import Diagnosis
+    from collections.abc import Callable
 
-if TYPE_CHECKING:
     from brinell.attacks import Attack
+    from brinell.evaluation import Audit, Diagnosis
 
 _Effort: TypeAlias = Annotated[
     str | None,
@@ -138,12 +138,10 @@ def audit(
         display("loading PyTorch", 0, None)
         import brinell
         from brinell.cli import loading, tables, values
-        from brinell.evaluation import spread_of, summary
+        from brinell.evaluation import summary
         from brinell.report import write_html
 
-        _check(effort, attack, out, resume, report, examples_from)
-        _check_budget(budget, effort)
-        _check_demand(require, not no_diagnose)
+        _check(ctx.params)
         own = _own(attack)  # before the data are read, which takes longer than to see a slip
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
         chosen = _chosen(effort, budget, own, loaded.threat)
@@ -165,10 +163,7 @@ def audit(
                 output.say(f"Report: {write_html(done, report)}")
             facts = summary(done) if as_json else {}
             if seeds > 1:
-                more = (audit_with(seed=seed + i, examples="none", diagnose=False) for i in range(1, seeds))
-                found = spread_of(range(seed, seed + seeds), (done, *more))
-                output.say(str(found))
-                facts["spread"] = found.facts()
+                facts["spread"] = _spread(done, range(seed, seed + seeds), audit_with)
     if as_json:
         output.print_json(facts)
     _demand(require, done.diagnosis)
@@ -204,18 +199,29 @@ def _chosen(effort: str | None, budget: str | None, own: tuple[Any, ...], threat
     return _Chosen(effort, None, choose(None, effort, threat), effort)
 
 
-def _check(
-    effort: str | None, attack: list[str] | None, out: Path | None, resume: bool, report: Path | None,
-    examples_from: Path | None,
-) -> None:  # fmt: skip
+def _spread(done: "Audit", seeds: range, audit_with: "Callable[..., Audit]") -> dict[str, Any]:
+    """Audit with the seeds after the first as well, and say how much they differ."""
+    from brinell.cli import output
+    from brinell.evaluation import spread_of
+
+    more = (audit_with(seed=seed, examples="none", diagnose=False) for seed in seeds[1:])
+    found = spread_of(seeds, (done, *more))
+    output.say(str(found))
+    return found.facts()
+
+
+def _check(given: dict[str, Any]) -> None:
     """Raise InputError on options that do not go together, before any work is done."""
     from brinell.errors import InputError
 
+    effort, attack, out, report = (given[name] for name in ("effort", "attack", "out", "report"))
+    _check_budget(given["budget"], effort)
+    _check_demand(given["require"], not given["no_diagnose"])
     if effort is not None and attack:
         raise InputError(f"--effort {effort} and --attack {attack[0]} exclude each other; leave one of them out.")
-    if effort == "none" and examples_from is None:
+    if effort == "none" and given["examples_from"] is None:
         raise InputError("--effort none judges examples that are there already: add --examples-from FILE.")
-    if resume and out is None:
+    if given["resume"] and out is None:
         raise InputError("--resume needs the folder of the unfinished audit: add --out FOLDER.")
     if report is not None and report.is_dir():
         raise InputError(f"--report {report} is a folder; name a file, such as {report / 'report.html'}.")

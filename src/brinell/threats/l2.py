@@ -55,7 +55,8 @@ class L2(Ball):
         step = unit_rows(grad, 2) * spread(size, grad)
         if at is None:
             return step
-        scale = self._scale(step, at.bounds.room(at.x_adv, grad), torch.as_tensor(size).to(grad).expand(len(grad)))
+        r = torch.as_tensor(size, dtype=grad.dtype, device=grad.device).expand(len(grad))
+        scale = self._scale(step, at.bounds.room(at.x_adv, grad), r)
         return step * per_row(scale.clamp(min=1), grad)
 
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
