@@ -86,9 +86,8 @@ class FAB(Attack):
         half = case.x.new_full((len(case),), case.threat.eps / 2)
         start = case.threat.sample(case.x, case.bounds, case.draws, half) if case.draws.restart else case.x
         distance = torch.full_like(half, torch.inf)
-        walkers = _Walkers.muster(case, start, x_adv=start, distance=distance, gradients=torch.zeros_like(case.y))
-        done = march(walkers, [*[partial(self._step, aim=aim)] * self.steps, _enter])
-        return Found(done.best, done.height, done.reached, done.gradients, done.forwards)
+        walkers = _Walkers.muster(case, start, x_adv=start, distance=distance)
+        return march(walkers, [*[partial(self._step, aim=aim)] * self.steps, _enter])
 
     def _step(self, squad: "_Walkers", aim: Goal | None) -> "_Walkers":
         """One projection onto the linear boundary, from the point and from the input, and a look at where it leads."""
@@ -123,7 +122,6 @@ class _Walkers(Squad):
 
     x_adv: Tensor
     distance: Tensor
-    gradients: Tensor
 
     def keep_nearer(self, x_adv: Tensor, seen: Look) -> None:
         distance = self.case.threat.distance(x_adv, self.case.x)
