@@ -146,7 +146,8 @@ def climb(case: Case, plan: Plan) -> Found:
     Its cost is counted until it is broken."""
     start = plan.start(case)
     steps = [partial(_step, plan=plan, step=step, share=share) for step, share in enumerate(plan.sizes)]
-    return march(_Climbers.muster(case, start, x_adv=start), [*steps, partial(_arrive, plan=plan)], plan.samples)
+    climbers = _Climbers.muster(case, start, x_adv=start)
+    return march(climbers, [*steps, partial(_arrive, plan=plan)], plan.samples, plan.samples)
 
 
 def climb_again(case: Case, plan: Plan, restarts: int, aims: Sequence[Goal] = ()) -> Found:

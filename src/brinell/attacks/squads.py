@@ -7,8 +7,8 @@ from typing import Any, Self, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from brinell.attacks.base import Found
-from brinell.case import Case
+from brinell.attacks.base import FORWARD, Found
+from brinell.case import Case, never
 from brinell.rows import per_row
 
 _FULL = 0.98  # squads are packed anew when less than this share of them stands: packing costs a fraction of a pass
@@ -70,14 +70,17 @@ def _each(values: Sequence[_Value], call: Callable[[Any], Tensor]) -> _Value:
 S = TypeVar("S", bound=Squad)
 
 
-def march(squad: S, turns: Sequence[Callable[[S], S]], passes: int = 1) -> Found:
+def march(squad: S, turns: Sequence[Callable[[S], S]], cost: float, passes: int = 1) -> Found:
     """Lead all rows through the turns, in batches, until their goal is reached; bring back the best point of each.
 
-    A turn gets a squad that it may keep or change, and takes so many ``passes``. A row's way must not depend on the
-    others."""
+    A turn gets a squad that it may keep or change. cost: the most that a turn takes of a row, in gradients: where a
+    budget cannot pay for another turn, the march ends. passes: how many steps of progress a turn is. A row's way must
+    not depend on the others."""
     case, found = squad.case, Found.nothing(squad.case)
     squads = _split(squad)
     for count, turn in enumerate(turns, 1):
+        if case.enough is not never and _cannot_pay(squads, found, case, cost):
+            break
         squads = [turn(part) for part in squads]
         case.tick(passes)
         if count < len(turns) and count % (_PATIENCE if case.x.is_cuda else 1) == 0 and _thinned(squads):
@@ -89,9 +92,17 @@ def march(squad: S, turns: Sequence[Callable[[S], S]], passes: int = 1) -> Found
     return found
 
 
+def _standing(squads: list[S]) -> int:
+    return sum(int((~part.reached).sum()) for part in squads)
+
+
 def _thinned(squads: list[S]) -> bool:
-    standing = sum(int((~part.reached).sum()) for part in squads)
-    return standing <= _FULL * sum(len(part.rows) for part in squads)
+    return _standing(squads) <= _FULL * sum(len(part.rows) for part in squads)
+
+
+def _cannot_pay(squads: list[S], found: Found, case: Case, cost: float) -> bool:
+    walking = sum(float(part.gradients.sum() + FORWARD * part.forwards.sum()) for part in squads)
+    return case.enough(found.spent + walking + cost * _standing(squads))
 
 
 def _discharge(squads: list[S], found: Found, case: Case) -> list[S]:

@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import Tensor
 
-from brinell.attacks.base import Attack, Found, check_counts, restarted
+from brinell.attacks.base import FORWARD, Attack, Found, check_counts, restarted
 from brinell.attacks.loop import glance
 from brinell.attacks.squads import Squad, march
 from brinell.case import Case
@@ -81,7 +81,7 @@ def hunt(case: Case, start: Tensor, shares: Sequence[float], objective: Objectiv
     the stage and restart of the case: a second hunt in one stage needs another restart, ``case.at(restart=1)``."""
     turns = [partial(_query, share=share, query=query, objective=objective) for query, share in enumerate(shares)]
     hunters = _Hunters.muster(case, start, luck=draw_luck(case.x, case.draws, _FIRST))
-    return march(hunters, [partial(_see_start, objective=objective), *turns])
+    return march(hunters, [partial(_see_start, objective=objective), *turns], FORWARD)
 
 
 @dataclass(slots=True)
