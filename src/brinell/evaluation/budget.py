@@ -40,7 +40,7 @@ def read_budget(budget: str | float) -> Budget:
 class Purse:
     """A budget being spent, block by block: a block that leaves some of its time leaves it to those after it."""
 
-    budget: Budget | None
+    budget: Budget | None  # None: there is no limit
     first: int  # the row that this session begins with
     total: int
     began: float = field(default_factory=time.monotonic)
