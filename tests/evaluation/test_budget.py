@@ -112,6 +112,18 @@ def test_more_than_enough_changes_nothing() -> None:
     assert small_audit(budget=10_000).table == small_audit().table
 
 
+def test_without_a_budget_nobody_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting makes a GPU wait at every step."""
+
+    def count(*_: Any) -> bool:
+        raise AssertionError("counted")
+
+    monkeypatch.setattr("brinell.attacks.squads._cannot_pay", count)
+    small_audit(cascade=(PGD(steps=2), BasinHopping(rounds=1, looks=2, steps=2)))
+    with pytest.raises(AssertionError, match="counted"):
+        small_audit(budget=3)
+
+
 class Slow(nn.Module):
     """A network that takes its time."""
 
