@@ -112,8 +112,8 @@ def audit(
     groups: attributes of the rows, each (N,); "class" is always there.
     effort: "quick", "standard" or "thorough"; cascade: attacks of your own instead, also ``f(model, x, y) -> x_adv``.
     budget: in place of an effort: a time for all attacks, such as "30s" or "5m", or gradients a row on average, such as
-        100 (a forward pass counts as a third). What it buys in time depends on the machine. With a cascade of your own,
-        no attack begins once it is spent.
+        100 (a forward pass counts as a third). What a time buys depends on the machine. Our attacks end where it is
+        spent, between two passes; a function of your own only does not begin any more. It excludes ``alone``.
     alone: also run each attack on the rows that an earlier one broke, to tell what it leaves standing on its own; the
         cascade's result is the same either way.
     out: the run folder; without it the files live as long as the audit. resume: go on with an unfinished run there.
@@ -129,6 +129,8 @@ def audit(
         raise InputError(f'examples is {examples!r}; choose "all" or "none".')
     if resume and out is None:
         raise InputError("resume needs the run folder: pass out=...")
+    if budget is not None and alone:
+        raise InputError("budget and alone exclude each other: what an attack does alone would depend on the others.")
     check_parts(model, threat, goal, seed)
     alien = examples_from is not None
     purse = None if budget is None else read_budget(budget)

@@ -56,6 +56,12 @@ class Case:
         """The same case for an attack that goes on from points (N, ...) in the set."""
         return replace(self, known=known)
 
+    def having_spent(self, gradients: float) -> "Case":
+        """The same case where so much of what the budget allows for these rows is gone."""
+        if self.enough is never:
+            return self
+        return replace(self, enough=lambda more: self.enough(gradients + more))
+
     def at(self, *, stage: int | None = None, restart: int | None = None) -> "Case":
         """The same case with the draws of another stage or restart."""
         stage = self.draws.stage if stage is None else stage

@@ -111,6 +111,19 @@ def test_attacks_can_be_chosen(run: Run) -> None:
     assert brinell.load_audit("a").record.settings.effort == "own"
 
 
+def test_a_budget_takes_the_place_of_an_effort(run: Run) -> None:
+    ended = run(*TOY, "--budget", 10, "--no-diagnose", "--out", "a")
+    assert (ended.code, ended.err) == (0, "")
+    said = facts_of(ended.out)["Protocol"]
+    assert said.startswith("as far as 10 gradients a row go, seed 0: FGSM, then PGD(steps=8, annealed, margin)")
+    record = brinell.load_audit("a").record
+    assert (record.settings.effort, record.settings.budget) == ("budget", "10 gradients a row")
+    assert sum(stage.gradients for stage in record.stages) <= 10 * N
+    with_own = run(*TOY, "--budget", "1m", "--attack", "FGSM", "--no-diagnose", "--out", "b")
+    assert (with_own.code, with_own.err) == (0, "")
+    assert brinell.load_audit("b").record.settings.budget == "60s"
+
+
 def test_each_attack_alone(run: Run) -> None:
     ended = run(*QUICK, "--alone", "--json")
     record = json.loads(ended.out)
@@ -182,6 +195,8 @@ def test_a_report_can_be_written(run: Run, workshop: Path) -> None:
     [
         (["--effort", "huge"], "effort is 'huge'; choose one of quick, standard, thorough"),
         (["--effort", "quick", "--attack", "FGSM"], "--effort quick and --attack FGSM exclude each other"),
+        (["--budget", "30s", "--effort", "quick"], "--budget 30s and --effort quick exclude each other"),
+        (["--budget", "soon"], "budget is 'soon'; give a time above 0 such as \"30s\""),
         (["--attack", "PGDD"], "there is no attack 'PGDD'; choose one of FGSM"),
         (["--examples", "some"], "examples is 'some'"),
         (["--group", "age"], "there is no group 'age'; these data have: class, site, sex"),

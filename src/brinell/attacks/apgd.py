@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from brinell.attacks.base import Attack, Found, check_counts
+from brinell.attacks.base import FORWARD, Attack, Found, check_counts
 from brinell.attacks.loop import Memory, Plan, Spot, climb_again, move
 from brinell.attacks.starts import Start
 from brinell.attacks.starts import resolve as resolve_start
@@ -77,7 +77,8 @@ class APGD(Attack):
         if not self.targets:
             return climb_again(case, plan, self.restarts)
         logits = logits_of(case.model, case.x, case.batch)
-        found = climb_again(case, plan, self.restarts, case.goal.aims(logits, case.y, self.targets))
+        aims = case.goal.aims(logits, case.y, self.targets)
+        found = climb_again(case.having_spent(FORWARD * len(case)), plan, self.restarts, aims)
         return found._replace(forwards=found.forwards + 1)
 
 

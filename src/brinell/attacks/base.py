@@ -36,6 +36,11 @@ class Found(NamedTuple):
         height = torch.full_like(zeros, -torch.inf, dtype=case.x.dtype)
         return cls(case.x.clone(), height, zeros.bool(), zeros.clone(), zeros.clone())
 
+    @property
+    def spent(self) -> float:
+        """What all rows cost, in gradients."""
+        return float(self.gradients.sum() + FORWARD * self.forwards.sum())
+
     def improve(self, rows: Tensor, other: "Found") -> None:
         """Take over what ``other`` found better for ``rows``, ranked by (goal reached, height), and add its cost."""
         better = ~self.nominated[rows] & (other.nominated | (other.height > self.height[rows]))
@@ -63,7 +68,7 @@ def restarted(case: Case, restarts: int, search: Callable[[Case], Found], aims: 
         rows = (~found.nominated).nonzero().flatten()
         if not len(rows):
             break
-        again = replace(case, goal=aims[number // restarts]).take(rows).at(restart=number)
+        again = replace(case, goal=aims[number // restarts]).take(rows).at(restart=number).having_spent(found.spent)
         found.improve(rows, search(again))
     return found
 

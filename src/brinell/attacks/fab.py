@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from brinell.attacks.base import Attack, Found, check_counts
+from brinell.attacks.base import FORWARD, Attack, Found, check_counts
 from brinell.attacks.loop import Look, glance, look
 from brinell.attacks.squads import Squad, march
 from brinell.case import Case
@@ -79,16 +79,17 @@ class FAB(Attack):
                 rows = (~found.nominated).nonzero().flatten()
                 if not len(rows):
                     return found
-                found.improve(rows, self._walk(case.take(rows).at(restart=restart), aim and aim.take(rows)))
+                part = case.take(rows).at(restart=restart).having_spent(found.spent)
+                found.improve(rows, self._walk(part, aim and aim.take(rows), logits.shape[1]))
         return found
 
-    def _walk(self, case: Case, aim: Goal | None) -> Found:
+    def _walk(self, case: Case, aim: Goal | None, classes: int) -> Found:
         half = case.x.new_full((len(case),), case.threat.eps / 2)
         start = case.threat.sample(case.x, case.bounds, case.draws, half) if case.draws.restart else case.x
         distance = torch.full_like(half, torch.inf)
-        walkers = _Walkers.muster(case, start, x_adv=start, distance=distance, gradients=torch.zeros_like(case.y))
-        done = march(walkers, [*[partial(self._step, aim=aim)] * self.steps, _enter])
-        return Found(done.best, done.height, done.reached, done.gradients, done.forwards)
+        walkers = _Walkers.muster(case, start, x_adv=start, distance=distance)
+        cost = FORWARD + (1 if aim else classes)
+        return march(walkers, [*[partial(self._step, aim=aim)] * self.steps, _enter], cost)
 
     def _step(self, squad: "_Walkers", aim: Goal | None) -> "_Walkers":
         """One projection onto the linear boundary, from the point and from the input, and a look at where it leads."""
@@ -123,7 +124,6 @@ class _Walkers(Squad):
 
     x_adv: Tensor
     distance: Tensor
-    gradients: Tensor
 
     def keep_nearer(self, x_adv: Tensor, seen: Look) -> None:
         distance = self.case.threat.distance(x_adv, self.case.x)

@@ -71,15 +71,15 @@ class BasinHopping(Attack):
         """At most ``rounds`` times ``steps`` gradients and ``looks`` + 4 forward passes a row, and 2 to begin with."""
         objective = resolve_objective(self.objective)
         clean = hunt(case, case.x, (), objective)
-        found = hunt(case, carried(case), (), objective)
+        found = hunt(case.having_spent(clean.spent), carried(case), (), objective)
         found.forwards.add_(clean.forwards)
         first = found.height.clone()
         for number in range(self.rounds):
             rows = (~found.nominated & self._hopeful(found.height, first, clean.height, number)).nonzero().flatten()
-            spent = float(found.gradients.sum() + FORWARD * found.forwards.sum())
-            if not len(rows) or case.enough(spent + len(rows) * (self.steps + FORWARD * (self.looks + 4))):
+            left = case.having_spent(found.spent)
+            if not len(rows) or left.enough(FORWARD * len(rows)):
                 break
-            part = case.take(rows).at(restart=number).after(found.x_adv[rows])
+            part = left.take(rows).at(restart=number).after(found.x_adv[rows])
             found.improve(rows, self._round(part, number, objective))
         return found
 
@@ -96,7 +96,7 @@ class BasinHopping(Attack):
         found = hunt(case, carried(case), (share,) * self.looks, objective)
         rows = (~found.nominated).nonzero().flatten()
         if len(rows):
-            part = case.take(rows).after(found.x_adv[rows])
+            part = case.having_spent(found.spent).take(rows).after(found.x_adv[rows])
             found.improve(rows, self._walk(part, number, objective))
         return found
 

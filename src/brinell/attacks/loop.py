@@ -10,17 +10,16 @@ import torch
 from torch import Tensor
 
 from brinell.attacks.base import Found, restarted
+from brinell.attacks.squads import Squad, march
 from brinell.attacks.starts import Start
 from brinell.case import Case
 from brinell.errors import InputError
 from brinell.goals import Goal
 from brinell.objectives import Objective
-from brinell.rows import per_row, unit_rows
+from brinell.rows import unit_rows
 from brinell.threats.base import Place
 
-_FULL = 0.98  # a pool is packed anew when less than this share of it stands: packing costs 1/20 of a step
 DECAY, LAST = 0.75, 0.05  # of annealed steps: what stays of earlier directions, and the last length
-_PATIENCE = 4  # steps between two looks at a GPU pool: each look waits for the device
 
 
 class Look(NamedTuple):
@@ -133,30 +132,11 @@ def ascend(case: Case, plan: Plan) -> Tensor:
 
 
 @dataclass(slots=True)
-class _Squad:
-    """Rows that walk together: state is per row, so that any of them can leave. ``spent``: gradients of each."""
+class _Climbers(Squad):
+    """Rows at ``x_adv``, with what the rule carries on of each."""
 
-    rows: Tensor
-    case: Case
     x_adv: Tensor
-    best: Tensor
-    height: Tensor
-    reached: Tensor
-    spent: Tensor
     memory: Memory = ()
-
-    def keep_better(self, seen: Look) -> None:
-        """Rank points by (goal reached, height); the first point that reaches the goal stays."""
-        better = ~self.reached & (seen.reached | (seen.height > self.height))
-        self.best = torch.where(per_row(better, self.best), self.x_adv, self.best)
-        self.height = torch.where(better, seen.height, self.height)
-        self.reached = self.reached | seen.reached
-
-    def take(self, rows: Tensor | slice) -> "_Squad":
-        return _Squad(
-            self.rows[rows], self.case.take(rows), self.x_adv[rows], self.best[rows], self.height[rows],
-            self.reached[rows], self.spent[rows], tuple(part[rows] for part in self.memory),
-        )  # fmt: skip
 
 
 def climb(case: Case, plan: Plan) -> Found:
@@ -164,17 +144,10 @@ def climb(case: Case, plan: Plan) -> Found:
 
     Rows that are broken leave, and the rest are packed into full batches. A row's way does not depend on the others.
     Its cost is counted until it is broken."""
-    found = Found.nothing(case)
-    squads = _split(_muster(case, plan), case.batch)
-    for step, share in enumerate((*plan.sizes, None)):
-        for squad in squads:
-            _advance(squad, plan, step, share, found)
-        case.tick(plan.samples)
-        if share is None or (step + 1) % (_PATIENCE if case.x.is_cuda else 1) == 0:
-            squads = _discharge(squads, found, case, share is None)
-        if not squads:
-            break
-    return found
+    start = plan.start(case)
+    steps = [partial(_step, plan=plan, step=step, share=share) for step, share in enumerate(plan.sizes)]
+    climbers = _Climbers.muster(case, start, x_adv=start)
+    return march(climbers, [*steps, partial(_arrive, plan=plan)], plan.samples, plan.samples)
 
 
 def climb_again(case: Case, plan: Plan, restarts: int, aims: Sequence[Goal] = ()) -> Found:
@@ -182,55 +155,17 @@ def climb_again(case: Case, plan: Plan, restarts: int, aims: Sequence[Goal] = ()
     return restarted(case, restarts, partial(climb, plan=plan), aims)
 
 
-def _muster(case: Case, plan: Plan) -> _Squad:
-    x_adv = plan.start(case)
-    height = torch.full((len(case),), -torch.inf, dtype=case.x.dtype, device=case.x.device)
-    rows = torch.arange(len(case), device=case.x.device)
-    return _Squad(rows, case, x_adv, x_adv, height, height > 0, torch.zeros_like(rows))
+def _step(squad: _Climbers, plan: Plan, step: int, share: float) -> _Climbers:
+    seen = study(look, squad.case, squad.x_adv, plan)
+    squad.gradients = torch.add(squad.gradients, ~squad.reached, alpha=plan.samples)
+    squad.keep_better(squad.x_adv, seen.height, seen.reached)
+    squad.memory, squad.x_adv = plan.rule(squad.memory, Spot(squad.case, squad.x_adv, seen, step, share))
+    return squad
 
 
-def _advance(squad: _Squad, plan: Plan, step: int, share: float | None, found: Found) -> None:
-    seen = study(glance if share is None else look, squad.case, squad.x_adv, plan)
-    if share is None:
-        found.forwards[squad.rows] += plan.samples * ~squad.reached
-    else:
-        squad.spent = torch.add(squad.spent, ~squad.reached, alpha=plan.samples)
-    squad.keep_better(seen)
-    if share is not None:
-        squad.memory, squad.x_adv = plan.rule(squad.memory, Spot(squad.case, squad.x_adv, seen, step, share))
-
-
-def _discharge(squads: list[_Squad], found: Found, case: Case, all_of_them: bool) -> list[_Squad]:
-    """Write down what is done and pack the rest anew, once enough rows fell."""
-    standing = sum(int((~squad.reached).sum()) for squad in squads)
-    total = sum(len(squad.rows) for squad in squads)
-    if not all_of_them and standing > _FULL * total:
-        return squads
-    for squad in squads:
-        done = squad if all_of_them else squad.take(squad.reached)
-        found.x_adv[done.rows] = done.best
-        found.height[done.rows] = done.height
-        found.nominated[done.rows] = done.reached
-        found.gradients[done.rows] += done.spent
-    if all_of_them or not standing:
-        return []
-    return _split(_join([squad.take(~squad.reached) for squad in squads], case), case.batch)
-
-
-def _join(squads: list[_Squad], case: Case) -> _Squad:
-    if len(squads) == 1:
-        return squads[0]
-    rows = torch.cat([squad.rows for squad in squads])
-    memories = zip(*(squad.memory for squad in squads), strict=True)
-    return _Squad(
-        rows, case.take(rows),
-        torch.cat([squad.x_adv for squad in squads]), torch.cat([squad.best for squad in squads]),
-        torch.cat([squad.height for squad in squads]), torch.cat([squad.reached for squad in squads]),
-        torch.cat([squad.spent for squad in squads]), tuple(torch.cat(parts) for parts in memories),
-    )  # fmt: skip
-
-
-def _split(squad: _Squad, batch: int) -> list[_Squad]:
-    if len(squad.rows) <= batch:
-        return [squad]
-    return [squad.take(slice(start, start + batch)) for start in range(0, len(squad.rows), batch)]
+def _arrive(squad: _Climbers, plan: Plan) -> _Climbers:
+    """Look at where the last step led."""
+    seen = study(glance, squad.case, squad.x_adv, plan)
+    squad.forwards = torch.add(squad.forwards, ~squad.reached, alpha=plan.samples)
+    squad.keep_better(squad.x_adv, seen.height, seen.reached)
+    return squad

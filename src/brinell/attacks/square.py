@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import torch
 from torch import Tensor
 
-from brinell.attacks.base import Attack, Found, check_counts, restarted
+from brinell.attacks.base import FORWARD, Attack, Found, check_counts, restarted
 from brinell.attacks.loop import glance
 from brinell.attacks.squads import Squad, march
 from brinell.case import Case
 from brinell.errors import InputError
 from brinell.objectives import Objective, resolve
-from brinell.rows import per_row
 from brinell.threats import Patched, Place, demand
 from brinell.threats.windows import BLOCK, draw_luck
 
@@ -83,8 +81,7 @@ def hunt(case: Case, start: Tensor, shares: Sequence[float], objective: Objectiv
     the stage and restart of the case: a second hunt in one stage needs another restart, ``case.at(restart=1)``."""
     turns = [partial(_query, share=share, query=query, objective=objective) for query, share in enumerate(shares)]
     hunters = _Hunters.muster(case, start, luck=draw_luck(case.x, case.draws, _FIRST))
-    done = march(hunters, [partial(_see_start, objective=objective), *turns])
-    return Found(done.best, done.height, done.reached, torch.zeros_like(done.forwards), done.forwards)
+    return march(hunters, [partial(_see_start, objective=objective), *turns], FORWARD)
 
 
 @dataclass(slots=True)
@@ -96,11 +93,8 @@ class _Hunters(Squad):
     def try_out(self, x_adv: Tensor, objective: Objective) -> "_Hunters":
         """Look at a point of each row, and keep it if it is better."""
         seen = glance(self.case, x_adv, objective)
-        better = ~self.reached & (seen.reached | (seen.height > self.height))
         self.forwards = self.forwards + ~self.reached
-        self.best = torch.where(per_row(better, x_adv), x_adv, self.best)
-        self.height = torch.where(better, seen.height, self.height)
-        self.reached = self.reached | seen.reached
+        self.keep_better(x_adv, seen.height, seen.reached)
         return self
 
 

@@ -70,9 +70,9 @@ def run_stage(case: Case, block: Block, stage: int, attack: Attack, alone: bool)
     apart = alone and attack.carries
     right = block.broken_by != WRONG_CLEAN
     rows = (right if alone and not apart else block.standing).nonzero().flatten()
-    if len(rows) and not case.enough(0.0):
+    if len(rows) and not case.enough(len(rows)):
         _take_over(case, block, stage, rows, attack.run(case.take(rows).at(stage=stage).after(block.x_adv[rows])))
-    if apart and not case.enough(0.0):
+    if apart:
         rows = right.nonzero().flatten()
         part = case.take(rows)
         block.alone[rows, stage] = judge(part, attack.run(part.at(stage=stage)).x_adv).success

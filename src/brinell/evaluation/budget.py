@@ -21,17 +21,18 @@ class Budget:
 
 
 def read_budget(budget: str | float) -> Budget:
-    """A budget from "30s", "5m", "1h", or a number of gradients a row. Raises InputError."""
+    """A budget from "30s", "5m", "1h", or a number of gradients a row, at least 1. Raises InputError."""
     match = re.fullmatch(r"([0-9.]+) *([smh]?)", str(budget).strip())
     try:
         amount = float(match[1]) if match else 0.0
     except ValueError:
         amount = 0.0
-    if match is None or isinstance(budget, bool) or not amount > 0:
+    unit = match[2] if match else ""
+    if match is None or isinstance(budget, bool) or amount <= 0 or (amount < 1 and not unit):
         raise InputError(
-            f'budget is {budget!r}; give a time above 0 such as "30s" or "5m", or gradients a row, such as 100.'
+            f'budget is {budget!r}; give a time above 0 such as "30s" or "5m", or at least 1 gradient a row, such as '
+            "100."
         )
-    unit = match[2]
     return Budget(seconds=amount * _SECONDS[unit]) if unit else Budget(gradients=amount)
 
 
@@ -39,7 +40,7 @@ def read_budget(budget: str | float) -> Budget:
 class Purse:
     """A budget being spent, block by block: a block that leaves some of its time leaves it to those after it."""
 
-    budget: Budget | None
+    budget: Budget | None  # None: there is no limit
     first: int  # the row that this session begins with
     total: int
     began: float = field(default_factory=time.monotonic)

@@ -14,7 +14,7 @@ _WALK = PGD(steps=10, schedule="annealed", start="center")
 _CLIMB = PGD(steps=20, schedule="annealed", objective="margin")
 _STRIPES = PGD(steps=20, schedule="annealed", objective="margin", start="structured")
 
-_LEAST = 60  # gradients a row, under which the walks alone would overspend
+_LEAST = 60  # gradients a row, under which there is not enough for all walks, and one longer walk does more
 
 EFFORTS: dict[str, Cascade] = {
     "quick": (FGSM(), _WALK, _CLIMB, BasinHopping(rounds=8)),

@@ -11,7 +11,7 @@ import pyarrow as pa
 import torch
 
 from brinell.attacks.base import POOL
-from brinell.case import Case, batch_for, check_logits, check_parts, make_case
+from brinell.case import Case, batch_for, check_logits, check_parts, make_case, never
 from brinell.data import Source
 from brinell.errors import ModelFailedError
 from brinell.evaluation.blocks import Block, clean_block, confirm_again, run_stage
@@ -229,6 +229,8 @@ def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case, purse: 
 
 def _limit(purse: Purse, rows: slice, block: Block) -> Callable[[float], bool]:
     """Whether so much more than what the block has cost already would be too much."""
+    if purse.budget is None:
+        return never  # by which searches know that they need not count
     before = block.spent
     return lambda more: purse.is_empty(rows.start, rows.stop, before + more)
 
