@@ -29,7 +29,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("standard", br.Standard(), 2), ("tutorial recipe", br.Tutorial(), 2),
         ("PGD training", br.PGDTraining(steps=2), 3),
     )  # fmt: skip
-    plan = Plan(str(tmp_path / "few.npz"), "digits", 80, "quick", recipes)
+    plan = Plan(str(tmp_path / "few.npz"), "digits", 80, recipes)
     monkeypatch.setattr(demo, "plan_for", lambda data, quick: plan)
     monkeypatch.setattr(demo, "THREAT", "linf:0.05")
 
@@ -124,7 +124,7 @@ def test_the_plans() -> None:
         for quick in (True, False):
             plan = plan_for(data, quick)
             assert (plan.train, plan.test) == names
-            assert (plan.n, plan.effort) == ((200, "quick") if quick else (1000, "standard"))
+            assert plan.n == (200 if quick else 1000)
             assert [type(recipe) for _, recipe, _ in plan.recipes][:2] == [br.Standard, br.Tutorial]
             assert plan.recipes[2][1].guarded
     with pytest.raises(InputError, match=r"digits .* or mnist"):
