@@ -30,7 +30,7 @@ _Out: TypeAlias = Annotated[
 ]
 _Quick: TypeAlias = Annotated[
     bool,
-    typer.Option("--quick", help="A taste in seconds: less training, weaker attacks, no conclusions worth keeping."),
+    typer.Option("--quick", help="A taste in seconds: less training, fewer digits, no conclusions worth keeping."),
 ]
 
 THREAT = "linf:0.3"

@@ -1,7 +1,7 @@
 """One block of rows through the cascade and the judge: the part of an audit that a resume can skip."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -108,7 +108,7 @@ def confirm_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> 
 def _look_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:
     order = torch.arange(len(case) - 1, -1, -1, device=case.x.device)
     second = case.take(order)
-    verdict = judge(_with_batch(second, max(1, case.batch * 3 // 4)), read_back().to(case.x)[order])
+    verdict = judge(replace(second, batch=max(1, case.batch * 3 // 4)), read_back().to(case.x)[order])
     back = order  # a reversal undoes itself
     block.adversarial_prediction = verdict.prediction[back]
     block.distance = verdict.distance[back]
@@ -124,7 +124,3 @@ def _still_broken_in_8_bits(case: Case, block: Block) -> Tensor:
         broken = case.take(rows)
         still[rows] = judge(broken, toward(block.x_adv[rows], broken.x, case.bounds)).success
     return still
-
-
-def _with_batch(case: Case, batch: int) -> Case:
-    return Case(case.model, case.x, case.y, case.threat, case.goal, case.draws, case.bounds, batch)

@@ -1,5 +1,7 @@
 """Do attacks behave as they do on models that can be attacked by gradients?"""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -162,9 +164,7 @@ def _widening(trial: Trial) -> Searched:
         rows = (~broken).nonzero().flatten()
         if not len(rows):
             break
-        part = case.take(rows)
-        wide = Case(part.model, part.x, part.y, case.threat.scaled(share_of_eps), part.goal, part.draws, part.bounds,
-                    part.batch)  # fmt: skip
+        wide = replace(case.take(rows), threat=case.threat.scaled(share_of_eps))
         found = PGD(steps=STEPS, objective="margin", start="center").run(wide)
         broken[rows] = judge(wide, found.x_adv).success
     return Searched(broken, broken.float())
