@@ -97,7 +97,9 @@ def test_after_another_part_than_asked_for_the_whole_is_asked_for(fetch, faults,
     assert mirror.asked == [("/" + NAME, "bytes=1000-"), ("/" + NAME, None)]
 
 
-@pytest.mark.parametrize("left", [b"damaged", gzip.compress(CONTENT)[:100], b""])
+@pytest.mark.parametrize(
+    "left", [b"damaged", gzip.compress(CONTENT, mtime=0)[:100], b""], ids=["damaged", "longer", "empty"]
+)
 def test_a_corrupt_file_is_deleted_and_fetched_anew(fetch, tmp_path, left, caplog):
     (tmp_path / NAME).write_bytes(left)
     assert fetch(NAME, tmp_path, DIGEST).read_bytes() == CONTENT

@@ -134,7 +134,7 @@ def test_another_audit_is_refused_by_name(
     assert "Name another folder" in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"settings": 3}', "\x00\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"settings": 3}', "\x00\xff"], ids=range(6))
 def test_a_folder_without_readable_settings_is_refused(whole: br.Audit, tmp_path: Path, text: str) -> None:
     for name in ("run.json", "settings.json"):
         folder = tmp_path / name.replace(".", "-")
