@@ -19,7 +19,8 @@ from brinell.threats import Linf
 from helpers import IMAGE, WAVE, Space, last, linear, points, problem, threats
 
 SEQUENCE = Space((12, 2), -1.0, 1.0)
-HOPS = BasinHopping(rounds=4, looks=5, steps=3, near=1.0)
+ALL = 10.0  # near enough for every row, from the first round to the last
+HOPS = BasinHopping(rounds=4, looks=5, steps=3, near=ALL)
 both = pytest.mark.parametrize("name", ["linf", "l2"])
 
 
@@ -86,17 +87,19 @@ def test_rows_without_hope_leave_and_cost_nothing_more() -> None:
 
 
 def test_near_rows_go_on_and_far_ones_do_not() -> None:
-    """The first round is for all; afterwards only rows go on that have lost all but ``near`` of their clean margin."""
+    """The first round is for all; afterwards only rows go on that have lost all but ``near`` of their clean margin.
+
+    That share falls by 0.4 until the second of two rounds: to a fifth by the end."""
     case = case_of(n=60)
     first = search(case, replace(HOPS, rounds=1))
     left = first.height / heights(case, case.x)
     near = float(left.median())
-    found = search(case, replace(HOPS, rounds=2, near=near, pace=0.0))
+    found = search(case, replace(HOPS, rounds=2, near=near / 0.6, pace=0.0))
     goes_on = ~first.nominated & (left <= near)
     assert 0 < goes_on.sum() < (~first.nominated).sum()
-    walked = torch.where(goes_on, found.gradients - first.gradients, 0)
-    assert torch.equal(found.gradients - first.gradients, walked)
-    assert (walked[goes_on] > 0).all()
+    looked = found.forwards - first.forwards
+    assert (looked[goes_on] > 0).all()
+    assert (looked[~goes_on] == 0).all()
 
 
 @both
@@ -128,7 +131,7 @@ def test_on_a_linear_model_it_comes_to_the_corner(space: Space) -> None:
     x, threat = points(space, 8, dtype=torch.float64), Linf(0.2)
     slope = (last(net).weight[1] - last(net).weight[0]).detach().reshape(x[0].shape)
     best = (slope.abs() * space.bounds.room(x, slope).clamp(max=0.2)).flatten(1).sum(1)
-    move = BasinHopping(rounds=10, near=1.0)(model, x, torch.zeros(8, dtype=torch.int64), threat) - x
+    move = BasinHopping(rounds=20, near=ALL)(model, x, torch.zeros(8, dtype=torch.int64), threat) - x
     assert ((slope * move).flatten(1).sum(1) / best).min() > 0.999
 
 

@@ -1,4 +1,4 @@
-"""Basin hopping: from each row's best point look about, jump, and walk uphill again."""
+"""Basin hopping: from each row's best point look about, and walk uphill again."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from torch import Tensor
 
 from brinell.attacks.base import FORWARD, Attack, Found, check_counts
 from brinell.attacks.loop import DECAY, Momentum, Plan, annealed, climb
-from brinell.attacks.square import hunt, propose, shrunk
+from brinell.attacks.square import hunt, shrunk
 from brinell.attacks.starts import carried
 from brinell.case import Case
 from brinell.errors import InputError
 from brinell.objectives import Objective
 from brinell.objectives import resolve as resolve_objective
-from brinell.threats.windows import draw_luck
+from brinell.threats import demand
 
-_JUMPS = (0.06, 0.18, 0.01, 0.1, 0.03)  # share of the input in the window that a jump changes, round by round
 _WINDOW = 0.8  # of the input, at the first look: as in Square
-_EARLY, _LATE = 0.02, 0.42  # the part of Square's schedule that the looks go through: windows of medium size
-_JUMP, _WALK = 0.3, 0.15  # first steps, as shares of eps: after a jump, and from the best point itself
+_EARLY, _LATE = 0.02, 0.6  # the part of Square's schedule that the looks go through: windows of medium size
+_FIRST = (0.15, 0.4)  # first steps of walks, as shares of eps: short ones stay in the basin, long ones leave it
+_LAST_NEAR = 0.2  # of ``near``, in the last round
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +26,13 @@ class BasinHopping(Attack):
     """Go on from the best point that is known of each row, in rounds, where there is hope.
 
     A round first changes random windows of the best point, a forward pass each (``looks``); a change stays if it is
-    better, as in Square. Then it walks uphill for ``steps`` gradients, with momentum and falling steps: in even rounds
-    after a jump (one more random window, better or not), in odd rounds from the best point itself. Slopes find what
-    random changes do not, random changes go where the slopes do not lead.
+    better, as in Square. Then it walks uphill from there for ``steps`` gradients, with momentum and falling steps, in
+    turn with a short and with a long first one. Slopes find what random changes do not, random changes go where the
+    slopes do not lead. The first round only walks.
 
-    Effort goes where the goal is near. A row stays in if no more than ``near`` of its clean margin is left, or if the
-    rest would be gone by the last round at ``pace`` times the mean gain of the rounds so far.
+    Effort goes where the goal is near. A row stays in if no more than ``near`` of its clean margin is left (a share
+    that falls to a fifth from the first round to the last), or if the rest would be gone by the last round at ``pace``
+    times the mean gain of the rounds so far.
 
     Where an audit has a budget, the rounds end when it is spent.
 
@@ -43,11 +44,11 @@ class BasinHopping(Attack):
 
     source = "arXiv:cond-mat/9803344"
     threats = "linf, l2"
-    rounds: int = 40
-    looks: int = 24
-    steps: int = 8
+    rounds: int = 80
+    looks: int = 18
+    steps: int = 6
     near: float = 0.15
-    pace: float = 2.0
+    pace: float = 1.0
     objective: str | Objective = "margin"
 
     def __post_init__(self) -> None:
@@ -69,6 +70,7 @@ class BasinHopping(Attack):
 
     def search(self, case: Case) -> Found:
         """At most ``rounds`` times ``steps`` gradients and ``looks`` + 4 forward passes a row, and 2 to begin with."""
+        demand(case.threat, "patch", type(self).__name__)
         objective = resolve_objective(self.objective)
         clean = hunt(case, case.x, (), objective)
         found = hunt(case.having_spent(clean.spent), carried(case), (), objective)
@@ -87,23 +89,19 @@ class BasinHopping(Attack):
         """Rows whose goal is near, or near enough for the rounds that are left, (N,) bool; all, to begin with."""
         if not number:
             return torch.ones_like(height, dtype=torch.bool)
+        done = number / self.rounds
+        near = self.near * (1 - (1 - _LAST_NEAR) * done)
         gain = (height - first) / number
-        return (height >= self.near * clean) | (-height <= self.pace * (self.rounds - number) * gain)
+        return (height >= near * clean) | (-height <= self.pace * (self.rounds - number) * gain)
 
     def _round(self, case: Case, number: int, objective: Objective) -> Found:
         done = _EARLY + (_LATE - _EARLY) * number / self.rounds
         share = shrunk(_WINDOW, int(done * 10_000), 10_000)
-        found = hunt(case, carried(case), (share,) * self.looks, objective)
+        looks = self.looks if number else 0
+        found = hunt(case, carried(case), (share,) * looks, objective)
         rows = (~found.nominated).nonzero().flatten()
         if len(rows):
             part = case.having_spent(found.spent).take(rows).after(found.x_adv[rows])
-            found.improve(rows, self._walk(part, number, objective))
+            sizes = annealed(_FIRST[number % len(_FIRST)], self.steps)
+            found.improve(rows, climb(part, Plan(carried, objective, sizes, Momentum(DECAY))))
         return found
-
-    def _walk(self, case: Case, number: int, objective: Objective) -> Found:
-        jumps = number % 2 == 0
-        if jumps:
-            luck = draw_luck(case.x, case.draws, 0)[:, 0]
-            case = case.after(propose(case, carried(case), _JUMPS[number // 2 % len(_JUMPS)], luck))
-        sizes = annealed(_JUMP if jumps else _WALK, self.steps)
-        return climb(case, Plan(carried, objective, sizes, Momentum(DECAY)))

@@ -17,11 +17,11 @@ _STRIPES = PGD(steps=20, schedule="annealed", objective="margin", start="structu
 _LEAST = 60  # gradients a row, under which there is not enough for all walks, and one longer walk does more
 
 EFFORTS: dict[str, Cascade] = {
-    "quick": (FGSM(), _WALK, _CLIMB, BasinHopping(rounds=8)),
+    "quick": (FGSM(), _WALK, _CLIMB, BasinHopping(rounds=16)),
     "standard": (FGSM(), _WALK, _CLIMB, _STRIPES, BasinHopping()),
     "thorough": (
         FGSM(), _WALK, _CLIMB, _STRIPES, BasinHopping(), APGD(steps=50, objective="dlr", targets=5),
-        BasinHopping(rounds=200, near=0.3),
+        BasinHopping(rounds=300, near=0.3),
     ),
 }  # fmt: skip
 
@@ -36,19 +36,18 @@ _WITHOUT_PATCHES: dict[str, Cascade] = {
 
 
 # As far as a budget goes. What comes last has no end of its own: all rows are near enough, and rounds many.
-_HOPS = (BasinHopping(), BasinHopping(rounds=200, near=0.3), BasinHopping(rounds=5000, near=1.0))
+_HOPS = (BasinHopping(), BasinHopping(rounds=300, near=0.3), BasinHopping(rounds=5000, near=1.0))
 _CLIMBS = (PGD(steps=50, objective="margin", start="structured"),) * 50
 
 
 def within(budget: Budget, threat: Threat) -> Cascade:
     """The cascade that makes the best of a budget."""
-    few = budget.gradients is not None and budget.gradients < _LEAST
-    if few:
-        steps = max(1, int(budget.gradients or 1) - 2)
-        return FGSM(), PGD(steps=steps, schedule="annealed", objective="margin")
-    if hasattr(threat, "patch"):
-        return FGSM(), _WALK, _CLIMB, _STRIPES, *_HOPS
-    return FGSM(), PGD(steps=40), *_CLIMBS
+    rest = _HOPS if hasattr(threat, "patch") else _CLIMBS
+    if budget.gradients is not None and budget.gradients < _LEAST:
+        steps = max(1, int(budget.gradients) - 2)
+        return FGSM(), PGD(steps=steps, schedule="annealed", objective="margin"), *rest
+    walks = (_WALK, _CLIMB, _STRIPES) if hasattr(threat, "patch") else (PGD(steps=40),)
+    return FGSM(), *walks, *rest
 
 
 def preset(effort: str, threat: Threat) -> Cascade:
