@@ -71,7 +71,7 @@ def random_search(case: Case, queries: int) -> Tensor:
             break
         part = case.take(standing).at(restart=query)
         point = torch.where(_block(part, query / queries), structured(part), best[standing])
-        point = case.threat.project(point, part.x, case.bounds)
+        point = part.settled(case.threat.project(point, part.x, case.bounds))
         seen = heights(part, point)
         better = seen > height[standing]
         best[standing] = torch.where(per_row(better, point), point, best[standing])
