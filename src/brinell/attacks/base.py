@@ -78,6 +78,7 @@ class Attack(ABC):
 
     __slots__ = ()
     access: ClassVar[str] = "gradients"
+    probes: ClassVar[bool] = False  # whether it also asks the model where no gradient leads
     goals: ClassVar[str] = "away, toward"
     threats: ClassVar[str] = "any"
     source: ClassVar[str]

@@ -43,6 +43,7 @@ class BasinHopping(Attack):
 
     source = "arXiv:cond-mat/9803344"
     threats = "linf, l2"
+    probes = True
     rounds: int = 40
     looks: int = 24
     steps: int = 8

@@ -13,7 +13,7 @@ _SLACK = 1e-6  # of the width: as far as rounding may take a value that is meant
 
 
 class Levels(NamedTuple):
-    """The values ``low``, ``low + step``, ... ``low + top * step``: numbers, or arrays that broadcast against an input."""
+    """The values ``low``, ``low + step``, ... ``low + top * step``: numbers, or arrays as bounds are."""
 
     low: Limit
     step: Limit
