@@ -42,6 +42,7 @@ from brinell.models import TutorialCNN as TutorialCNN
 from brinell.models import load_weights as load_weights
 from brinell.models import save_weights as save_weights
 from brinell.models import tutorial_classifier as tutorial_classifier
+from brinell.models import with_layers as with_layers
 from brinell.report import write_html as write_html
 from brinell.statistics import Rate as Rate
 from brinell.threats import L0 as L0

@@ -45,6 +45,15 @@ class Case:
     def __len__(self) -> int:
         return len(self.x)
 
+    def logits(self, x_adv: Tensor) -> Tensor:
+        """What the model says, (N, K), of points (N, ...) as they are handed in (see ``Threat.settle``)."""
+        logits: Tensor = self.model(self.settled(x_adv))
+        return logits
+
+    def settled(self, x_adv: Tensor) -> Tensor:
+        """The points that are handed in for ``x_adv`` (N, ...)."""
+        return self.threat.settle(x_adv, self.x, self.bounds)
+
     def take(self, rows: Tensor | slice) -> "Case":
         """The same case for the chosen rows, in the order given."""
         known = None if self.known is None else self.known[rows]

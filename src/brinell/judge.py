@@ -40,9 +40,11 @@ def judge(case: Case, x_adv: Tensor) -> Verdict:
     """Decide for each row of ``x_adv`` (N, ...) whether it is an adversarial example of ``case``.
 
     The model must be in eval mode (see ``evaluating``). A point that is not finite, outside the bounds or outside the
-    threat set is no success, whatever the model says of it; its distance is NaN where it is not finite."""
+    threat set, or that cannot be handed in as it is, is no success, whatever the model says of it; its distance is NaN
+    where it is not finite."""
     finite = flat(x_adv).isfinite().all(1)
-    valid = finite & case.bounds.contain(x_adv) & case.threat.contains(x_adv, case.x)
+    settled = flat(case.settled(x_adv) == x_adv).all(1)
+    valid = finite & settled & case.bounds.contain(x_adv) & case.threat.contains(x_adv, case.x)
     logits = logits_of(case.model, x_adv, case.batch)
     success = case.goal.reached(logits, case.y) & valid & logits.isfinite().all(1)
     height = case.goal.gain(margin, logits, case.y)

@@ -11,9 +11,9 @@ from torch import nn
 import brinell as br
 from brinell.data import read, stratified
 from brinell.evaluation.diagnosis import CHECKS
-from brinell.evaluation.diagnosis.afterwards import with_stages
+from brinell.evaluation.diagnosis.afterwards import Late, finding, latecomers
 from brinell.evaluation.diagnosis.trial import more_often, surely_above, surely_below
-from brinell.evaluation.record import StageResult
+from brinell.evaluation.record import AttackFacts, StageResult
 from helpers import IMAGE, TABLE, WAVE, Space, curved, points
 
 THREAT = br.Linf(0.3)
@@ -159,28 +159,57 @@ def test_an_audit_carries_the_verdict(plain: br.Classifier, test: Data, tmp_path
     assert "Verdict" not in br.write_html(without, tmp_path / "report.html").read_text()
 
 
-@pytest.mark.parametrize(("broken", "outcome"), [(0, "ok"), (10, "ok"), (30, "warning")])
-def test_what_queries_break_after_gradients_counts(broken: int, outcome: str) -> None:
-    stages = [stage(900, 600), stage(600, 600 - broken), stage(600 - broken, 500)]
-    bare = br.Diagnosis(rows=128, findings=())
-    (found,) = with_stages(bare, stages, ["gradients", "scores", "gradients"], 1000).findings
-    assert found.outcome == outcome
-    assert f"queries broke {broken} more of 1000 rows" in found.figures
-    assert with_stages(bare, stages, ["scores", "gradients", "gradients"], 1000) == bare
+def facts(label: str, access: str = "gradients", probes: bool = False) -> AttackFacts:
+    return AttackFacts(label=label, kind=label, access=access, probes=probes, parameters={})
 
 
-def stage(before: int, after: int) -> StageResult:
+def stage(label: str, before: int, after: int, gradients: int = 0, forwards: int = 0) -> StageResult:
     return StageResult(
-        label="any",
-        before=before,
-        after=after,
-        alone=None,
-        refused=0,
-        gradients=0,
-        forwards=0,
-        unit="gradients",
-        curve=(),
-    )
+        label=label, before=before, after=after, alone=None, refused=0, gradients=gradients, forwards=forwards,
+        unit="gradients", curve=(),
+    )  # fmt: skip
+
+
+def test_who_comes_after_the_gradients() -> None:
+    cascade = (
+        facts("early", "scores"), facts("walk"), facts("hop", probes=True), facts("again"), facts("ask", "labels"),
+    )  # fmt: skip
+    stages = (
+        stage("early", 900, 800, forwards=90), stage("walk", 800, 600, 800), stage("hop", 600, 570, 1200, 1800),
+        stage("again", 570, 560, 560), stage("ask", 560, 555, forwards=1680),
+    )  # fmt: skip
+    late = latecomers(cascade, stages, 1000)
+    assert late == Late(("hop", "ask"), pytest.approx(1200 / 600 + 1 + 1), 35, 1000)
+    assert late.matters
+    blind = (stages[0], stage("walk", 800, 800), *stages[2:])
+    assert latecomers(cascade[:3], blind[:3], 1000).labels == ()
+    assert latecomers(cascade[:2], stages[:2], 1000).labels == ()
+
+
+@pytest.mark.parametrize(
+    ("broken", "again", "outcome"),
+    [(0, 0, "ok"), (20, 0, "ok"), (30, 0, "warning"), (30, 12, "ok"), (60, 12, "warning")],
+)  # fmt: skip
+def test_what_only_queries_break_after_gradients_counts(broken: int, again: int, outcome: str) -> None:
+    found = finding(Late(("hop",), 81.7, broken, 1000), again)
+    assert found.outcome == outcome
+    assert f"hop broke {broken} more of 1000 rows" in found.figures
+    assert ("82 gradients a row, gradients alone break" in found.figures) is (broken > 20)
+
+
+def test_what_falls_to_queries_gets_a_second_chance_with_gradients(plain: br.Classifier, test: Data) -> None:
+    """Behind few gradients, many queries break rows that more gradients would break: no ground for a warning. Where a
+    hook turns the gradients round, they break nothing."""
+    cascade = (br.PGD(steps=1, rel_step=0.01, start="center"), br.Square(queries=150))
+    threat = br.Linf(0.12)
+    hidden = br.Classifier(masks.masked(plain.net, "gradient turned round"), (0, 1)).eval()
+    for model, outcome in ((plain, "ok"), (hidden, "warning")):
+        audit = br.audit(model, test, threat, cascade=cascade)
+        assert audit.diagnosis is not None
+        (found,) = (each for each in audit.diagnosis.findings if "Square" in each.figures)
+        assert found.outcome == outcome
+        assert "gradients alone break" in found.figures
+        assert audit.robust_accuracy.hits < audit.clean_accuracy.hits - 10
 
 
 def test_a_model_without_gradients_is_audited_where_an_attack_needs_none(plain: br.Classifier, test: Data) -> None:

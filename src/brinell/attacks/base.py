@@ -78,6 +78,7 @@ class Attack(ABC):
 
     __slots__ = ()
     access: ClassVar[str] = "gradients"
+    probes: ClassVar[bool] = False  # whether it also asks the model where no gradient leads
     goals: ClassVar[str] = "away, toward"
     threats: ClassVar[str] = "any"
     source: ClassVar[str]
@@ -112,10 +113,12 @@ class Attack(ABC):
             return self.run(case).x_adv
 
     def run(self, case: Case) -> Found:
-        """Search pool by pool, so that memory beyond the result does not grow with the number of rows."""
+        """Search pool by pool, so that memory beyond the result does not grow with the number of rows; what is found is
+        settled, as it has to be handed in."""
         size = POOL * case.batch
         parts = [self.search(case.take(slice(start, start + size))) for start in range(0, len(case), size)]
-        return Found(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
+        found = Found(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
+        return found._replace(x_adv=case.settled(found.x_adv))
 
     @abstractmethod
     def search(self, case: Case) -> Found:

@@ -150,7 +150,7 @@ def _enter(squad: _Walkers) -> _Walkers:
 def _nearest(case: Case, x_adv: Tensor) -> tuple[Look, int]:
     """The boundary to the class whose linearisation is nearest, by the set's own measure; and the gradients spent."""
     x_adv = x_adv.detach().requires_grad_()
-    logits = case.model(x_adv)
+    logits = case.logits(x_adv)
     classes = logits.shape[1]
     if classes > _MOST_CLASSES:
         raise InputError(

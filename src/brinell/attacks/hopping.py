@@ -44,6 +44,7 @@ class BasinHopping(Attack):
 
     source = "arXiv:cond-mat/9803344"
     threats = "linf, l2"
+    probes = True
     rounds: int = 80
     looks: int = 18
     steps: int = 6

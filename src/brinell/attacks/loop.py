@@ -35,7 +35,7 @@ def look(case: Case, x_adv: Tensor, objective: Objective) -> Look:
 
     Raises InputError where the model has no slope at all."""
     x_adv = x_adv.detach().requires_grad_()
-    logits = case.model(x_adv)
+    logits = case.logits(x_adv)
     height = case.goal.gain(objective, logits, case.y)
     if not height.requires_grad:
         raise InputError(
@@ -49,7 +49,7 @@ def look(case: Case, x_adv: Tensor, objective: Objective) -> Look:
 def glance(case: Case, x_adv: Tensor, objective: Objective) -> Look:
     """One forward pass; there is no slope."""
     with torch.no_grad():
-        logits = case.model(x_adv)
+        logits = case.logits(x_adv)
         height = case.goal.gain(objective, logits, case.y)
         return Look(height, case.goal.reached(logits, case.y), torch.empty(0))
 

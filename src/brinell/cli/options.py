@@ -29,7 +29,8 @@ Threat: TypeAlias = Annotated[
     str,
     _argument(
         metavar="THREAT",
-        help="What the attacker may change: linf:0.3, linf:8/255, l2:0.5, l1:10, l0:20; in the data's own unit.",
+        help="What the attacker may change: linf:0.3, linf:8/255, l2:0.5, l1:10, l0:20; in the data's own unit. With "
+        "@8bit behind it (linf:8/255@8bit) only inputs that an 8-bit file can hold count.",
     ),
 ]
 Weights: TypeAlias = Annotated[

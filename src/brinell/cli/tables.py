@@ -53,7 +53,8 @@ def say_plan(
 def _meaning(ball: Ball) -> str:
     """The set as text, and the first sentence of its class."""
     sentence = (inspect.getdoc(type(ball)) or "").partition("\n\n")[0].replace("``eps``", f"{ball.eps:g}")
-    return f"{ball}. {' '.join(sentence.split())}"
+    levels = f" Values are those of {ball.bits} bits." if ball.bits else ""
+    return f"{ball}. {' '.join(sentence.split())}{levels}"
 
 
 def which_groups(wanted: Iterable[str] | None, there: Iterable[str]) -> list[tuple[str, ...]]:

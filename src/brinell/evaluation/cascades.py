@@ -85,7 +85,13 @@ def describe(cascade: Cascade) -> tuple[AttackFacts, ...]:
         again = sum(other == label or other.startswith(f"{label} #") for other in labels)
         labels.append(f"{label} #{again + 1}" if again else label)
     return tuple(
-        AttackFacts(label=label, kind=type(attack).__name__, access=attack.access, parameters=_parameters(attack))
+        AttackFacts(
+            label=label,
+            kind=type(attack).__name__,
+            access=attack.access,
+            probes=attack.probes,
+            parameters=_parameters(attack),
+        )
         for label, attack in zip(labels[1:], cascade, strict=True)
     )
 

@@ -76,6 +76,7 @@ class AttackFacts(Frozen):
     label: str
     kind: str
     access: str = "gradients"  # what it sees of the model
+    probes: bool = False  # whether it also asks the model where no gradient leads
     parameters: dict[str, Any]
 
 

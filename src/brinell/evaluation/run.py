@@ -17,12 +17,10 @@ from brinell.errors import ModelFailedError
 from brinell.evaluation.blocks import Block, clean_block, confirm_again, run_stage
 from brinell.evaluation.budget import Budget, Purse
 from brinell.evaluation.cascades import describe
-from brinell.evaluation.diagnosis import examine, right_rows
-from brinell.evaluation.diagnosis.afterwards import with_stages
 from brinell.evaluation.efforts import Cascade
 from brinell.evaluation.faults import Room, Watch, strange_words
 from brinell.evaluation.findings import Diagnosis
-from brinell.evaluation.folder import CLOCK, RECORD, RunFolder
+from brinell.evaluation.folder import CLOCK, EXAMPLES, RECORD, RunFolder, read_table
 from brinell.evaluation.harvest import as_table, pick_gallery
 from brinell.evaluation.preflight import notes, preflight
 from brinell.evaluation.record import (
@@ -38,6 +36,7 @@ from brinell.evaluation.record import (
 )
 from brinell.evaluation.survey import Survey, blocks, survey
 from brinell.evaluation.tally import add_up
+from brinell.evaluation.verdict import Subject, diagnose_run
 from brinell.goals import Away, Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating, same_random_state
@@ -113,14 +112,11 @@ def run_audit(
         if options.examples == "all":
             folder.adversarial((len(source), *job.facts.data.shape), model.anchor.dtype)
         done = _run_blocks(job, folder)
-        diagnosis = _diagnose(job) if options.diagnose else None
-    folder.merge(len(job.slices))
-    warnings += _what_was_noted(job, folder)
-    record = add_up(job.facts, warnings, folder.parts(len(job.slices)))
-    if diagnosis is not None:
-        access = [attack.access for attack in cascade]
-        diagnosis = with_stages(diagnosis, record.stages, access, job.facts.data.n)
-        record = record.model_copy(update={"diagnosis": diagnosis})
+        folder.merge(len(job.slices))
+        record = add_up(job.facts, (), folder.parts(len(job.slices)))
+        if options.diagnose:
+            record = record.model_copy(update={"diagnosis": _diagnose(job, record, folder)})
+    record = record.model_copy(update={"warnings": warnings + _what_was_noted(job, folder)})
     if options.examples == "all":
         pick_gallery(folder, source)
     record = record.model_copy(update={"files": folder.hashes()}).sealed()
@@ -235,15 +231,11 @@ def _limit(purse: Purse, rows: slice, block: Block) -> Callable[[float], bool]:
     return lambda more: purse.is_empty(rows.start, rows.stop, before + more)
 
 
-def _diagnose(job: _Job) -> Diagnosis:
-    """The verdict on the model: on rows, and with draws, that depend on the seed alone."""
-
-    def look(batch: int) -> Diagnosis:
-        with same_random_state(job.options.seed):
-            case = right_rows(job.model, job.source, job.threat, job.options.seed, batch)
-            return examine(case, len(job.source), job.options.progress)
-
-    return job.room.work(look)
+def _diagnose(job: _Job, record: AuditRecord, folder: RunFolder) -> Diagnosis:
+    """The verdict on the model."""
+    subject = Subject(job.model, job.source, job.threat, job.goal)
+    broken_by = read_table(folder.path / EXAMPLES)["broken_by"]
+    return job.room.work(lambda batch: diagnose_run(subject, record, broken_by, batch, job.options.progress))
 
 
 def _what_was_noted(job: _Job, folder: RunFolder) -> tuple[str, ...]:

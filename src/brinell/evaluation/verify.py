@@ -15,6 +15,7 @@ from brinell.evaluation.rejudge import account, judge_again
 from brinell.evaluation.run import goal_text
 from brinell.evaluation.survey import Survey, survey
 from brinell.evaluation.tally import add_up
+from brinell.evaluation.verdict import Subject, diagnose_run
 from brinell.facts import Sealed
 from brinell.goals import Away, Goal, Toward
 from brinell.models.classifier import Classifier
@@ -93,7 +94,9 @@ def verify_run(
                 raise
             return Verification((*findings, Discrepancy("the goal", str(problem))))
         try:
-            more = tuple(_check_table(folder, record, model, source, wanted, progress))
+            subject = Subject(model, source, ball, wanted)
+            more = tuple(_check_table(folder, record, subject, progress))
+            more += () if findings or more else tuple(_check_diagnosis(folder, record, subject, progress))
         except InputError as problem:  # files that cannot be read as what they should be
             more = (Discrepancy("the run folder", str(problem)),)
     kept = record.settings.examples == "all"
@@ -148,7 +151,7 @@ def _compare(what: str, pairs: dict[str, tuple[Any, Any]]) -> Iterator[Discrepan
 
 
 def _check_table(
-    folder: Path, record: AuditRecord, model: Classifier, source: Source, goal: Goal, progress: Progress
+    folder: Path, record: AuditRecord, subject: Subject, progress: Progress
 ) -> Iterator[Discrepancy]:  # fmt: skip
     """Record against table, the table against itself, and the table against the judge."""
     table = read_examples(folder / EXAMPLES, record)
@@ -158,8 +161,24 @@ def _check_table(
         yield from (Discrepancy(RECORD, text) for text in _differences(name, there, here))
     yield from (Discrepancy(EXAMPLES, text) for text in account(record, table))
     x_adv = map_adversarial(folder / ADVERSARIAL) if record.settings.examples == "all" else None
-    for text in judge_again(record, table, x_adv, model, source, goal, progress):
+    for text in judge_again(record, table, x_adv, subject.model, subject.source, subject.goal, progress):
         yield Discrepancy(EXAMPLES, text)
+
+
+def _check_diagnosis(
+    folder: Path, record: AuditRecord, subject: Subject, progress: Progress
+) -> Iterator[Discrepancy]:  # fmt: skip
+    """The findings of the record against those that the same checks make now."""
+    if record.diagnosis is None:
+        return
+    broken_by = read_examples(folder / EXAMPLES, record)["broken_by"]
+    again = diagnose_run(subject, record, broken_by, record.settings.batch, progress)
+    there, here = (dict.fromkeys(diagnosis.findings) for diagnosis in (record.diagnosis, again))
+    for told in (finding for finding in there if finding not in here):
+        now = next((str(finding) for finding in here if finding.name == told.name), "there is no such check")
+        yield Discrepancy(RECORD, f"the diagnosis says {told} Looked at again: {now}")
+    missing = {finding.name for finding in here} - {finding.name for finding in there}
+    yield from (Discrepancy(RECORD, f"the diagnosis lacks the finding that {name}.") for name in sorted(missing))
 
 
 def _differences(name: str, there: Any, here: Any) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from brinell.models.bpda import BPDA
 from brinell.models.classifier import Classifier
 from brinell.models.eot import EOT
+from brinell.models.layers import with_layers
 from brinell.models.networks import SmallCNN, TutorialCNN, tutorial_classifier
 from brinell.models.state import evaluating, same_random_state
 from brinell.models.weights import load_weights, save_weights, weights_sha256
@@ -19,4 +20,5 @@ __all__ = [
     "load_weights",
     "save_weights",
     "weights_sha256",
+    "with_layers",
 ]

@@ -49,13 +49,16 @@ class BPDA(nn.Module):
                 f"the layer returns shape {tuple(exact.shape)} and its stand-in {tuple(stand_in.shape)}; pass a "
                 "callable as backward whose output has the layer's shape."
             )
-        result: Tensor = _StandIn.apply(exact, stand_in)  # type: ignore[no-untyped-call]
-        return result
+        return as_if(exact, stand_in)
+
+
+def as_if(exact: Tensor, stand_in: Tensor) -> Tensor:
+    """The value of the first, the slope of the second, of one shape."""
+    result: Tensor = _StandIn.apply(exact, stand_in)  # type: ignore[no-untyped-call]
+    return result
 
 
 class _StandIn(torch.autograd.Function):
-    """The value of the first, the slope of the second."""
-
     generate_vmap_rule = True
 
     @staticmethod

@@ -70,13 +70,15 @@ def plain(value: Any) -> str:
 def attacker(record: "AuditRecord") -> str:
     """The threat model: what the attacker sees, may do, and wants."""
     facts = record.settings
-    name, _, eps = facts.threat.partition(":")
+    name, _, size = facts.threat.partition(":")
+    eps, _, bits = size.partition("@")
     shape = facts.data.shape
     if name in _REACH:
         may = _REACH[name].format(part=_part(shape), eps=_fraction(eps) if image_like(shape) else eps)
     else:
         may = f"may move to any point of the set {facts.threat}"
     within = f"stays within the bounds {facts.model.bounds}"
+    within += f", has to hand in {bits.removesuffix('bit')}-bit values" if bits else ""
     return f"{sight(facts.cascade)}, {may}, {within}, and {_wish(facts.goal)}."
 
 

@@ -1,5 +1,6 @@
 """Threat sets: the inputs that an attacker may reach. Add one: a file here and a line in ``THREATS``."""
 
+import re
 from typing import Any
 
 from brinell.errors import InputError
@@ -13,11 +14,15 @@ THREATS: dict[str, type[Ball]] = {"linf": Linf, "l2": L2, "l1": L1, "l0": L0}
 
 
 def threat(text: str) -> Ball:
-    """Read a threat set from text such as ``"linf:8/255"`` or ``"l2:0.5"``. Raises InputError."""
-    name, colon, eps = str(text).partition(":")
+    """Read a threat set from text such as ``"linf:8/255"`` or ``"l2:0.5"``; ``"linf:8/255@8bit"`` holds what an 8-bit
+    file can hold. Raises InputError."""
+    name, colon, size = str(text).partition(":")
     if not colon or name.strip().lower() not in THREATS:
         raise InputError(f'the threat is {text!r}; write SET:EPS, such as "linf:8/255". Sets: {", ".join(THREATS)}.')
-    return THREATS[name.strip().lower()](eps.strip())
+    eps, at, bits = size.partition("@")
+    if at and not re.fullmatch(r"\s*\d+\s*bit\s*", bits):
+        raise InputError(f'the threat is {text!r}; behind the @ write the bits of a value, such as "linf:8/255@8bit".')
+    return THREATS[name.strip().lower()](eps.strip(), int(bits.strip().removesuffix("bit")) if at else None)
 
 
 def demand(threat: Threat, method: str, who: str) -> Any:

@@ -11,7 +11,11 @@ from torch import Tensor
 from brinell.bounds import Bounds
 from brinell.draws import Draws
 from brinell.errors import InputError
+from brinell.models.bpda import as_if
 from brinell.rows import per_row
+from brinell.threats.levels import Levels, read_bits
+
+_HALVINGS = 12  # in the search for the scale of a change that is rounded
 
 
 class Place(NamedTuple):
@@ -52,6 +56,13 @@ class Threat(Protocol):
 
     def contains(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """Whether each row lies in the set, up to rounding, (N,) bool."""
+        ...
+
+    def settle(self, x_adv: Tensor, x: Tensor, bounds: Bounds) -> Tensor:
+        """The points that are handed in for ``x_adv``: near it and of the set. Itself where any value can be handed in,
+        and where it is not of the set.
+
+        Settling twice is settling once. Slopes pass straight through."""
         ...
 
     def scaled(self, share: float) -> "Threat":
@@ -104,15 +115,20 @@ def read_eps(eps: float | str) -> float:
     return value
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Ball(ABC):
-    """All inputs within distance ``eps`` of the input. ``eps``: a number above 0, or text such as "8/255"."""
+    """All inputs within distance ``eps`` of the input. ``eps``: a number above 0, or text such as "8/255".
+
+    bits: the attacker has to hand in a file of so many bits a value, such as 8 for pictures: of the set, only points
+    whose values stand on one of ``2 ** bits`` levels between the bounds. None: any value."""
 
     eps: float
+    bits: int | None
     name: ClassVar[str]
 
-    def __init__(self, eps: float | str) -> None:
+    def __init__(self, eps: float | str, bits: int | None = None) -> None:
         object.__setattr__(self, "eps", read_eps(eps))
+        object.__setattr__(self, "bits", read_bits(bits))
 
     @abstractmethod
     def project(self, x_adv: Tensor, x: Tensor, bounds: Bounds, radius: Tensor | None = None) -> Tensor:
@@ -139,9 +155,38 @@ class Ball(ABC):
         moved = self.distance(x_adv, x)
         return moved.isfinite() & (moved <= self.eps * (1 + 1e-6) + ulps)
 
+    def settle(self, x_adv: Tensor, x: Tensor, bounds: Bounds) -> Tensor:
+        """What is handed in for ``x_adv`` (N, ...): itself, or, with ``bits``, a point of the set on levels.
+
+        A point outside the set or the bounds stays as it is. Settling twice is settling once. Slopes pass straight
+        through, as in BPDA (Athalye et al. 2018, arXiv:1802.00420)."""
+        if self.bits is None:
+            return x_adv
+        with torch.no_grad():
+            there = per_row(self.contains(x_adv, x) & bounds.contain(x_adv), x)
+            settled = torch.where(there, self._on_levels(x_adv, x, Levels.of(self.bits, bounds)), x_adv)
+        return as_if(settled, x_adv)
+
+    def _on_levels(self, x_adv: Tensor, x: Tensor, levels: Levels) -> Tensor:
+        """Every value on its nearest level; where that leads out of the set, the change is scaled down, no more than it
+        has to be, until what is rounded lies inside: so the values move that are nearest to two levels."""
+        low, high = x.new_zeros(len(x)), x.new_ones(len(x))
+
+        def rounded(scale: Tensor) -> Tensor:
+            return levels.values(levels.nearest(x + per_row(scale, x) * (x_adv - x)), x)
+
+        scale = high
+        for _ in range(_HALVINGS):
+            inside = self.contains(rounded(scale), x)
+            low, high = torch.where(inside, scale, low), torch.where(inside, high, scale)
+            if not x.is_cuda and bool((low == high).all()):  # on a GPU, looking would mean waiting
+                break
+            scale = (low + high) / 2
+        return rounded(low)
+
     def scaled(self, share: float) -> "Ball":
         """A ball of the same kind with ``share`` of ``eps``."""
-        return type(self)(self.eps * share)
+        return type(self)(self.eps * share, self.bits)
 
     def check(self, x: Tensor, bounds: Bounds) -> None:
         """Raise InputError where ``eps`` exceeds the distance between opposite corners of the bounds."""
@@ -153,10 +198,20 @@ class Ball(ABC):
                 f"within bounds {bounds}. For pixels in 0..1 write an eps given in 0..255 as a fraction: "
                 f'"{self.eps:g}/255".'
             )
+        settled = self.settle(x, x, bounds)
+        if not (reachable := self.contains(settled, x)).all():
+            row = int((~reachable).nonzero()[0])
+            raise InputError(
+                f"row {row} does not stand on the levels of {self.bits} bits, and the nearest point that does is "
+                f"{self.distance(settled, x)[row].item():.4g} away, more than eps {self.eps:g}: hand in inputs as such "
+                "a file holds them, or leave the bits out."
+            )
 
     def suspicion(self, x: Tensor, bounds: Bounds) -> str | None:  # noqa: ARG002 - the shape matters to some sets
-        """Words for an ``eps`` that looks as if it were meant for inputs in 0..1."""
+        """Words for an ``eps`` that looks as if it were meant for inputs in 0..1, or that no level is within."""
         width = float(torch.as_tensor(bounds.width).max())
+        if self.bits is not None and self.eps * (2**self.bits - 1) < width * (1 - 1e-6):
+            return f"eps {self.eps:g} is less than the step between two levels of {self.bits} bits: nothing can change."
         if width < 16 or self.eps > 1:
             return None
         return (
@@ -169,4 +224,9 @@ class Ball(ABC):
 
     def __str__(self) -> str:
         short = f"{self.eps:g}"
-        return f"{self.name}:{short if float(short) == self.eps else repr(self.eps)}"  # reads back as it is
+        size = short if float(short) == self.eps else repr(self.eps)  # reads back as it is
+        return f"{self.name}:{size}" + ("" if self.bits is None else f"@{self.bits}bit")
+
+    def __repr__(self) -> str:
+        bits = "" if self.bits is None else f", bits={self.bits}"
+        return f"{type(self).__name__}(eps={self.eps}{bits})"

@@ -13,7 +13,7 @@ from brinell.rows import flat
 from brinell.threats.base import Ball, Place
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class L0(Ball):
     """At most ``eps`` values (a whole number; each channel of a pixel counts) change, anywhere within the bounds.
 
@@ -21,8 +21,8 @@ class L0(Ball):
 
     name = "l0"
 
-    def __init__(self, eps: float | str) -> None:
-        Ball.__init__(self, eps)
+    def __init__(self, eps: float | str, bits: int | None = None) -> None:
+        Ball.__init__(self, eps, bits)
         if self.eps != int(self.eps):
             raise InputError(f"eps is {self.eps:g}; for l0 it counts values that change: a whole number above 0.")
 
@@ -59,7 +59,7 @@ class L0(Ball):
 
     def scaled(self, share: float) -> "L0":
         """A set with ``share`` of ``eps``, rounded, at least 1."""
-        return L0(max(1, round(self.eps * share)))
+        return L0(max(1, round(self.eps * share)), self.bits)
 
     def contains(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """Whether at most ``eps`` values of each row changed, (N,) bool; a count needs no slack."""

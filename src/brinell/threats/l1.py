@@ -11,7 +11,7 @@ from brinell.rows import flat, per_row, row_norm, spread
 from brinell.threats.base import Ball, Place
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class L1(Ball):
     """The absolute changes of all values sum to at most ``eps``, in the input's own unit.
 

@@ -16,7 +16,7 @@ from brinell.threats.windows import bumps, cells, grid, odd_sides, planes, signs
 _ROUNDS = 8  # at most, in the search for the scale; each is feasible, and each closer to the nearest point
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class L2(Ball):
     """The Euclidean length of the change is at most ``eps``, in the input's own unit.
 

@@ -9,11 +9,12 @@ from brinell.bounds import Bounds
 from brinell.draws import Draws
 from brinell.rows import flat, per_row, row_norm, spread
 from brinell.threats.base import Ball, Place
+from brinell.threats.levels import Levels
 from brinell.threats.planes import shortest
 from brinell.threats.windows import grid, middle, sides, signs, within
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Linf(Ball):
     """Every value may change by at most ``eps``, in the input's own unit.
 
@@ -29,6 +30,12 @@ class Linf(Ball):
     def step(self, grad: Tensor, size: float | Tensor = 1.0, at: Place | None = None) -> Tensor:  # noqa: ARG002
         """``size`` along the sign of every value, (N, ...)."""
         return grad.sign().mul_(spread(size, grad))
+
+    def _on_levels(self, x_adv: Tensor, x: Tensor, levels: Levels) -> Tensor:
+        """The nearest point of the set on levels; exact, value by value."""
+        slack = 1e-6 * self.eps + torch.finfo(x.dtype).eps * x.abs()  # that of ``contains``
+        lowest, highest = levels.place(x - self.eps - slack).ceil(), levels.place(x + self.eps + slack).floor()
+        return levels.values(levels.nearest(x_adv).clamp(lowest, highest), x)
 
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
         """Uniform in the cube about each row, clipped to the bounds."""

@@ -1,12 +1,11 @@
 """The diagnosis: does the model let itself be attacked by gradients, so that its robust accuracy can be believed?
 
 After Athalye et al. 2018 (arXiv:1802.00420), Carlini et al. 2019 (arXiv:1902.06705), Tramer et al. 2020
-(arXiv:2002.08347) and Pintor et al. 2022 (arXiv:2106.09947). Add a check: a function here and a line in ``CHECKS``.
+(arXiv:2002.08347) and Pintor et al. 2022 (arXiv:2106.09947). Add a check: a look with its words (``checks``), and a
+line in ``CHECKS``.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ import torch
 from brinell.case import Case, make_case
 from brinell.data import Source
 from brinell.evaluation.diagnosis import jumps, outputs, searches, slope
+from brinell.evaluation.diagnosis.checks import Check
 from brinell.evaluation.diagnosis.trial import Trial
 from brinell.evaluation.findings import Diagnosis, Finding
 from brinell.goals import Away
@@ -21,8 +21,6 @@ from brinell.judge import logits_of
 from brinell.models.classifier import Classifier
 from brinell.progress import Progress, silent
 from brinell.threats import Threat
-
-Check: TypeAlias = Callable[[Trial], Finding]
 
 CHECKS: tuple[Check, ...] = (
     outputs.steady,

@@ -1,37 +1,74 @@
-"""What the cascade itself tells: rows that no gradient broke, and that fall to queries afterwards."""
+"""What the cascade itself tells: rows that no gradient broke, and that fall to attacks which ask elsewhere as well."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from brinell.evaluation.diagnosis.trial import MARGIN, fine, surely_above
-from brinell.evaluation.findings import Diagnosis, Finding
-from brinell.evaluation.record import StageResult
+from brinell.attacks import PGD
+from brinell.attacks.base import FORWARD
+from brinell.case import Case
+from brinell.evaluation.diagnosis.trial import MARGIN, surely_above
+from brinell.evaluation.findings import Finding
+from brinell.evaluation.record import AttackFacts, StageResult
+from brinell.judge import judge
 
-_QUERIES = ("scores", "labels")
+_STEPS = 20  # of a walk: short and with falling steps, as in the default cascade
 _LEVEL = 0.01
+_NAME = "what gradients leave stands against queries"
 
 
-def with_stages(diagnosis: Diagnosis, stages: Sequence[StageResult], access: Sequence[str], n: int) -> Diagnosis:
-    """The diagnosis with a finding on the cascade's stages, whose attacks have these kinds of access to the model.
+class Late(NamedTuple):
+    """Attacks that also look where no gradient leads, after others that only follow gradients.
 
-    Where no attack on scores or labels comes after one on gradients, the cascade tells nothing."""
-    seen, broken, tried = False, 0, False
-    for stage, kind in zip(stages, access, strict=True):
-        if kind in _QUERIES and seen:
-            tried, broken = True, broken + stage.before - stage.after
-        seen |= kind == "gradients"
-    if not tried:
-        return diagnosis
-    return diagnosis.model_copy(update={"findings": (*diagnosis.findings, _finding(broken, n))})
+    price: what they spent on a row, in gradients. broken: rows that fell to them, of ``n``."""
+
+    labels: tuple[str, ...]
+    price: float
+    broken: int
+    n: int
+
+    @property
+    def matters(self) -> bool:
+        """Whether they broke more than two points of the data."""
+        return self.broken > MARGIN * self.n
 
 
-def _finding(broken: int, n: int) -> Finding:
-    """More than two points of the data, and surely more than one, speak against the gradients."""
-    name = "what gradients leave stands against queries"
-    figures = f"after the gradient attacks of the cascade, queries broke {broken} more of {n} rows."
-    if broken <= MARGIN * n or surely_above(broken, n, _LEVEL) <= MARGIN / 2:
-        return fine(name, figures)
+def latecomers(cascade: Sequence[AttackFacts], stages: Sequence[StageResult], n: int) -> Late:
+    """What came of the attacks that make queries after gradients were followed; there may be none."""
+    labels, price, broken, followed = [], 0.0, 0, False
+    for attack, stage in zip(cascade, stages, strict=True):
+        if followed and (attack.probes or attack.access in ("scores", "labels")):
+            labels.append(attack.label)
+            price += (stage.gradients + FORWARD * stage.forwards) / max(stage.before, 1)
+            broken += stage.before - stage.after
+        followed |= attack.access == "gradients" and stage.gradients > 0
+    return Late(tuple(labels), price, broken, n)
+
+
+def fall_to_gradients(late: Late, cases: Iterable[Case]) -> int:
+    """How many of the rows that fell late fall to walks along the gradient as well, for the price of the late attacks.
+
+    cases: those rows, with draws that no attack has used. The cost is a share of that of the late attacks."""
+    walk = PGD(
+        steps=_STEPS, schedule="annealed", objective="margin", restarts=max(1, math.ceil(late.price / _STEPS))
+    )  # fmt: skip
+    return sum(int(judge(case, walk.run(case).x_adv).success.sum()) for case in cases)
+
+
+def finding(late: Late, again: int) -> Finding:
+    """More than two points of the data that fall to queries alone, and surely more than one, speak against gradients.
+
+    again: how many of the rows that fell late fall to gradients of the same price."""
+    left = late.broken - again
+    figures = f"after attacks along the gradient, {', '.join(late.labels)} broke {late.broken} more of {late.n} rows"
+    if late.matters:
+        figures += (
+            f"; for the same price again, {late.price:.0f} gradients a row, gradients alone break {again} of them"
+        )
+    if left <= MARGIN * late.n or surely_above(left, late.n, _LEVEL) <= MARGIN / 2:
+        return Finding(name=_NAME, outcome="ok", figures=f"{figures}.")
     return Finding(
-        name=name, outcome="warning", figures=figures,
+        name=_NAME, outcome="warning", figures=f"{figures}.",
         cause="The model hides its gradients on some rows (arXiv:1802.00420): single-step training bends the surface "
         "about the data, and so do saturated units.",
         remedy="Do not quote what gradient attacks alone leave standing; raise the effort: more starts, more queries.",

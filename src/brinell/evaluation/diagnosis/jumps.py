@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from brinell.case import Case
-from brinell.evaluation.diagnosis.trial import Trial, fine, inner_points, share, skip
-from brinell.evaluation.findings import Finding
+from brinell.evaluation.diagnosis.checks import STAND_IN, Seen, check, random, substituted
+from brinell.evaluation.diagnosis.trial import Trial, inner_points, share
 from brinell.rows import per_row
 
 _ROWS = 16
@@ -15,28 +15,23 @@ _PIECES = 32  # of the way to another point of the set
 _HALVINGS = 36
 
 
-def continuous(trial: Trial) -> Finding:
+@check(
+    "the output moves without jumps",
+    cause="The forward pass is discontinuous: rounding (bit depth, JPEG, discretised inputs or logits), sign or "
+    "threshold units, k-winners, argmax. Gradients do not see jumps.",
+    remedy=f"Give the layer a smooth stand-in for the backward pass, {STAND_IN}; and add an attack that needs no "
+    "gradients.",
+    unless=(random, substituted),
+)
+def continuous(trial: Trial) -> Seen:
     """On the way to a random point of the set, no change of the logits stays when the step shrinks to nothing."""
-    name = "the output moves without jumps"
-    if not trial.steady:
-        return skip(name, "the output is random.")
-    if trial.substituted:
-        return skip(name, "a BPDA layer stands in for the slope, on purpose.")
     exact = trial.exact is not None
     case = (trial.exact or trial.case).take(slice(0, min(_ROWS, trial.case.batch)))
     jump, path, size = _largest_jump(case, _HALVINGS if exact else _HALVINGS // 3)
     grain = torch.finfo(case.x.dtype if exact else torch.float32).eps
     jumps = int((jump > (1e-6 if exact else 1e-2) * path + 1e3 * grain * size).sum())
     figures = f"on a line to a random point of the set the logits jump on {share(jumps, len(case))}."
-    if jumps <= len(case) // 10:
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="warning", figures=figures,
-        cause="The forward pass is discontinuous: rounding (bit depth, JPEG, discretised inputs or logits), sign or "
-        "threshold units, k-winners, argmax. Gradients do not see jumps.",
-        remedy="Give the layer a smooth stand-in for the backward pass, BPDA(layer, backward=...) (arXiv:1802.00420), "
-        "and add an attack that needs no gradients.",
-    )  # fmt: skip
+    return Seen(figures, "ok" if jumps <= len(case) // 10 else "warning")
 
 
 def _largest_jump(case: Case, halvings: int) -> tuple[Tensor, Tensor, Tensor]:

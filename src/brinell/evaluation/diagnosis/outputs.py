@@ -2,51 +2,45 @@
 
 import torch
 
-from brinell.evaluation.diagnosis.trial import Trial, fine, relative, share, skip, tolerance
-from brinell.evaluation.findings import Finding
+from brinell.evaluation.diagnosis.checks import Seen, averaged, check, random
+from brinell.evaluation.diagnosis.trial import Trial, relative, share, tolerance
 from brinell.judge import logits_of
 
 _ALONE = 8  # rows passed one by one
 
 
-def steady(trial: Trial) -> Finding:
+@check(
+    "the output is not random",
+    cause="The network draws random numbers in eval mode: noise, dropout, random resizing or random choices. A "
+    "single pass shows an attack one draw of many, and a success may not happen again.",
+    remedy="Attack the expectation: Classifier(EOT(net, samples=20), bounds=...) averages over seeded passes "
+    "(arXiv:1707.07397). Call eval() where the randomness is meant for training.",
+)
+def steady(trial: Trial) -> Seen:
     """Two passes over the same rows give the same logits."""
-    name = "the output is not random"
     off = trial.unsteady > tolerance(trial.logits)
     figures = (
         f"two passes over the same rows differ on {share(int(off.sum()), len(trial))}, by up to "
         f"{float(trial.unsteady.max()):.2g} of a row's range of logits."
     )
-    if trial.steady:
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="failed", figures=figures,
-        cause="The network draws random numbers in eval mode: noise, dropout, random resizing or random choices. A "
-        "single pass shows an attack one draw of many, and a success may not happen again.",
-        remedy="Attack the expectation: Classifier(EOT(net, samples=20), bounds=...) averages over seeded passes "
-        "(arXiv:1707.07397). Call eval() where the randomness is meant for training.",
-    )  # fmt: skip
+    return Seen(figures, "ok" if trial.steady else "failed")
 
 
-def apart(trial: Trial) -> Finding:
+@check(
+    "a row's output does not depend on its batch",
+    cause="Rows influence one another: BatchNorm that uses the statistics of its batch in eval mode, or a "
+    "normalisation or a choice across rows. An attack then tunes its neighbours, and a verdict holds in one "
+    "layout only.",
+    remedy="Call eval(), and use BatchNorm with running statistics (track_running_stats=True), or normalise each "
+    "row by itself.",
+    unless=(random, averaged),
+)
+def apart(trial: Trial) -> Seen:
     """A row's logits are the same alone, and among other rows."""
-    name = "a row's output does not depend on its batch"
-    if not trial.steady:
-        return skip(name, "the output is random, so layouts cannot be compared.")
-    if trial.averaged:
-        return skip(name, "an EOT layer draws by the place in the batch, on purpose.")
     case = trial.few(_ALONE)
     alone = torch.cat([logits_of(case.model, case.x[row : row + 1], 1) for row in range(len(case))])
     logits = trial.logits[: len(case)]
     off = relative(alone - logits, logits)
     figures = f"alone, rows differ from what they are in a batch by {float(off.median()):.2g} of their range of logits."
-    if float(off.median()) <= 10 * tolerance(logits):  # another algorithm may run for another batch size
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="failed", figures=figures,
-        cause="Rows influence one another: BatchNorm that uses the statistics of its batch in eval mode, or a "
-        "normalisation or a choice across rows. An attack then tunes its neighbours, and a verdict holds in one "
-        "layout only.",
-        remedy="Call eval(), and use BatchNorm with running statistics (track_running_stats=True), or normalise each "
-        "row by itself.",
-    )  # fmt: skip
+    close = float(off.median()) <= 10 * tolerance(logits)  # another algorithm may run for another batch size
+    return Seen(figures, "ok" if close else "failed")

@@ -8,21 +8,19 @@ from torch import Tensor
 from brinell.attacks import FGSM, PGD
 from brinell.attacks.starts import structured, uniform
 from brinell.case import Case
+from brinell.evaluation.diagnosis.checks import STAND_IN, Seen, check, slopeless
 from brinell.evaluation.diagnosis.trial import (
     MARGIN,
     STEPS,
     Searched,
     Trial,
     by_batch,
-    fine,
     heights,
     more_often,
     share,
-    skip,
     surely_above,
     surely_below,
 )
-from brinell.evaluation.findings import Finding
 from brinell.judge import judge
 from brinell.rows import per_row
 
@@ -30,9 +28,14 @@ _DEAR = 2  # queries for the time that a gradient takes: a forward pass each, an
 _RADII = (2.0, 4.0, 8.0, 16.0, 64.0, 256.0)  # times eps, as far as the bounds allow
 
 
-def white_beats_black(trial: Trial) -> Finding:
+@check(
+    "gradients break more than queries do",
+    cause="The model hides its gradients: what they do not find is there (arXiv:1802.00420, arXiv:1902.06705).",
+    remedy="Do not believe gradient attacks here. Look for layers that round, saturate or cut the gradient, and give "
+    f"them a stand-in, {STAND_IN}; raise the effort, and use attacks that need no gradients.",
+)
+def white_beats_black(trial: Trial) -> Seen:
     """An attack on scores alone breaks no more rows than gradients do for the same price."""
-    name = "gradients break more than queries do"
     queries = _DEAR * STEPS
     black = by_batch(trial.few(trial.attacked), lambda part: random_search(part, queries))
     white = torch.zeros_like(black) if trial.slopeless else trial.white.broken
@@ -40,14 +43,7 @@ def white_beats_black(trial: Trial) -> Finding:
         f"{STEPS} gradients break {int(white.sum())}, {queries} queries {int(black.sum())} of {len(black)} rows; "
         f"{int((black & ~white).sum())} fall to the queries alone."
     )
-    if not _clearly_more(black, white, trial.level):
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="failed", figures=figures,
-        cause="The model hides its gradients: what they do not find is there (arXiv:1802.00420, arXiv:1902.06705).",
-        remedy="Do not believe gradient attacks here. Look for layers that round, saturate or cut the gradient, give "
-        "them a stand-in, BPDA(layer, backward=...); raise the effort, and use attacks that need no gradients.",
-    )  # fmt: skip
+    return Seen(figures, "failed" if _clearly_more(black, white, trial.level) else "ok")
 
 
 def _clearly_more(these: Tensor, those: Tensor, level: float) -> bool:
@@ -71,7 +67,7 @@ def random_search(case: Case, queries: int) -> Tensor:
             break
         part = case.take(standing).at(restart=query)
         point = torch.where(_block(part, query / queries), structured(part), best[standing])
-        point = case.threat.project(point, part.x, case.bounds)
+        point = part.settled(case.threat.project(point, part.x, case.bounds))
         seen = heights(part, point)
         better = seen > height[standing]
         best[standing] = torch.where(per_row(better, point), point, best[standing])
@@ -95,11 +91,15 @@ def _block(case: Case, done: float) -> Tensor:
     return inside
 
 
-def steps_gain(trial: Trial) -> Finding:
+@check(
+    "the steps of an attack gain",
+    cause="The attack stands still: there is no gradient to follow, or it does not lead upward.",
+    remedy=f"Give layers that cut or distort the gradient a stand-in, {STAND_IN}; or average over randomness with "
+    "EOT(net).",
+    unless=(slopeless,),
+)
+def steps_gain(trial: Trial) -> Seen:
     """The steps of an attack raise the margin above that of the point where they start."""
-    name = "the steps of an attack gain"
-    if trial.slopeless:
-        return skip(name, "the model gives no gradient.")
     case = trial.few(trial.attacked)
     start = by_batch(case, lambda part: heights(part, uniform(part)))
     left = start <= 0
@@ -108,50 +108,37 @@ def steps_gain(trial: Trial) -> Finding:
         f"{share(int(left.sum()), len(left))} stand at a random point of the set; {STEPS} steps from there raise the "
         f"margin on {grew} of them."
     )
-    if surely_below(grew, int(left.sum()), trial.level) >= 0.5:
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="warning", figures=figures,
-        cause="The attack stands still: there is no gradient to follow, or it does not lead upward.",
-        remedy="Give layers that cut or distort the gradient a stand-in, BPDA(layer, backward=...), or average over "
-        "randomness with EOT(net).",
-    )  # fmt: skip
+    return Seen(figures, "ok" if surely_below(grew, int(left.sum()), trial.level) >= 0.5 else "warning")
 
 
-def many_beat_one(trial: Trial) -> Finding:
+@check(
+    "many steps break more than one",
+    cause="Small steps get stuck where a large one passes: the surface is rough near the data, flat, or random.",
+    remedy=f"Smooth the backward pass with a gentle stand-in, {STAND_IN}, or average with EOT(net); start from random "
+    "points, and add an attack that needs no gradients.",
+    unless=(slopeless,),
+)
+def many_beat_one(trial: Trial) -> Seen:
     """Many small steps break no fewer rows than one large one."""
-    name = "many steps break more than one"
-    if trial.slopeless:
-        return skip(name, "the model gives no gradient.")
     one = trial.search(FGSM(objective="margin").run).broken
     many = trial.white.broken
     figures = f"one step breaks {int(one.sum())}, {STEPS} steps break {int(many.sum())} of {len(many)} rows."
-    if not _clearly_more(one, many, trial.level):
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="failed", figures=figures,
-        cause="Small steps get stuck where a large one passes: the surface is rough near the data, flat, or random.",
-        remedy="Smooth the backward pass with BPDA(layer, backward=...), or average with EOT(net); start from random "
-        "points, and add an attack that needs no gradients.",
-    )  # fmt: skip
+    return Seen(figures, "failed" if _clearly_more(one, many, trial.level) else "ok")
 
 
-def large_eps_breaks(trial: Trial) -> Finding:
+@check(
+    "a large enough eps breaks everything",
+    cause="No bounds are left, so adversarial inputs exist for all rows, and the gradient does not find them.",
+    remedy=f"Give layers that cut or distort the gradient a stand-in, {STAND_IN}; or average over randomness with "
+    "EOT(net); add an attack that needs no gradients.",
+    unless=(slopeless,),
+)
+def large_eps_breaks(trial: Trial) -> Seen:
     """An eps that allows any input breaks nearly every row."""
-    name = "a large enough eps breaks everything"
-    if trial.slopeless:
-        return skip(name, "the model gives no gradient.")
     found = _widening(trial)
     stands = int((~found.broken).sum())
     figures = f"with any eps up to the width of the bounds, {share(stands, len(found.broken))} still stand."
-    if surely_above(stands, len(found.broken), trial.level) <= 0.05:
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="failed", figures=figures,
-        cause="No bounds are left, so adversarial inputs exist for all rows, and the gradient does not find them.",
-        remedy="Give layers that cut or distort the gradient a stand-in, BPDA(layer, backward=...), or average over "
-        "randomness with EOT(net); add an attack that needs no gradients.",
-    )  # fmt: skip
+    return Seen(figures, "ok" if surely_above(stands, len(found.broken), trial.level) <= 0.05 else "failed")
 
 
 def _widening(trial: Trial) -> Searched:

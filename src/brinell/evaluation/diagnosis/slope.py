@@ -6,20 +6,19 @@ import torch
 from torch import Tensor
 
 from brinell.case import Case
+from brinell.evaluation.diagnosis.checks import STAND_IN, Seen, check, inexact, random, slopeless, substituted
 from brinell.evaluation.diagnosis.trial import (
     MARGIN,
     Trial,
     by_batch,
-    fine,
     heights,
     inner_points,
     share,
-    skip,
     slopes,
     surely_above,
     surely_below,
 )
-from brinell.evaluation.findings import Finding
+from brinell.evaluation.findings import Outcome
 from brinell.judge import logits_of
 from brinell.objectives import cross_entropy, margin
 from brinell.rows import flat, row_norm, unit_rows
@@ -31,32 +30,32 @@ _REACH = 1 / 16  # of eps: a step of an attack that takes its time
 _FACTOR = 4.0  # between the gain that a slope promises and the one that comes
 
 
-def exists(trial: Trial) -> Finding:
+_NO_GRADIENTS = (
+    f"Give the layer a stand-in for the backward pass, {STAND_IN}; and add an attack that needs no gradients."
+)
+
+
+@check(
+    "the margin has a slope",
+    cause="Rounding, comparisons, clipping or saturated units leave no gradient, so that attacks stand still.",
+    remedy=_NO_GRADIENTS,
+)
+def exists(trial: Trial) -> Seen:
     """The margin has a slope that is not zero."""
-    name = "the margin has a slope"
     if trial.slopeless:
-        return Finding(
-            name=name, outcome="failed", figures=f"{trial.slopeless}.",
-            cause="Something in the forward pass cuts the gradient: detach(), no_grad(), numpy, argmax, a comparison.",
-            remedy=_BPDA,
-        )  # fmt: skip
+        cut = "Something in the forward pass cuts the gradient: detach(), no_grad(), numpy, argmax, a comparison."
+        return Seen(f"{trial.slopeless}.", "failed", cause=cut)
     level, crossing = _crossing(trial)
     lost = int((crossing < _FLAT * level).sum())
     figures = f"zero, vanishing or not finite on {share(lost, len(trial))}."
-    if surely_above(lost, len(trial), trial.level) <= MARGIN:
-        return fine(name, figures)
-    outcome = "failed" if lost > len(trial) / 2 else "warning"
-    return Finding(
-        name=name, outcome=outcome, figures=figures,  # type: ignore[arg-type]
-        cause="Rounding, comparisons, clipping or saturated units leave no gradient, so that attacks stand still.",
-        remedy=_BPDA,
-    )  # fmt: skip
+    return Seen(figures, _graded(lost, len(trial), trial.level))
 
 
-_BPDA = (
-    "Give the layer a stand-in for the backward pass: BPDA(layer, backward=...), the identity by default "
-    "(arXiv:1802.00420); and add an attack that needs no gradients."
-)
+def _graded(lost: int, n: int, level: float) -> Outcome:
+    """A warning where surely more than two points of the rows are lost, a failure where more than half are."""
+    if surely_above(lost, n, level) <= MARGIN:
+        return "ok"
+    return "failed" if lost > n / 2 else "warning"
 
 
 def _crossing(trial: Trial) -> tuple[Tensor, Tensor]:
@@ -65,31 +64,34 @@ def _crossing(trial: Trial) -> tuple[Tensor, Tensor]:
     return margin(trial.logits, trial.case.y).abs(), flat(trial.slope.abs() * width).sum(1)
 
 
-def of_cross_entropy(trial: Trial) -> Finding:
+@check(
+    "cross-entropy has a slope",
+    cause="The logits are so far apart that the softmax gives exactly 0 and 1: scaled by a temperature, distilled, or "
+    "clipped. Attacks that climb the cross-entropy stand still.",
+    remedy='Use attacks on the margin (objective="margin"), which scaling does not change, or divide the logits by a '
+    "constant: no decision changes by that.",
+    unless=(slopeless,),
+)
+def of_cross_entropy(trial: Trial) -> Seen:
     """Cross-entropy has a slope: the softmax does not saturate."""
-    name = "cross-entropy has a slope"
-    if trial.slopeless:
-        return skip(name, "the model gives no gradient.")
     grad = slopes(trial.case, cross_entropy)
     lost = int((row_norm(grad, float("inf")).nan_to_num(0.0) < torch.finfo(grad.dtype).tiny).sum())
-    figures = f"zero or below the smallest normal number on {share(lost, len(trial))}."
-    if surely_above(lost, len(trial), trial.level) <= MARGIN:
-        return fine(name, figures)
     typical = float(margin(trial.logits, trial.case.y).neg().median())
-    return Finding(
-        name=name, outcome="warning", figures=figures,
-        cause=f"The logits are so far apart (the median margin is {typical:.3g}) that the softmax gives exactly 0 and "
-        "1: scaled by a temperature, distilled, or clipped. Attacks that climb the cross-entropy stand still.",
-        remedy='Use attacks on the margin (objective="margin"), which scaling does not change, or divide the logits '
-        "by a constant: no decision changes by that.",
-    )  # fmt: skip
+    figures = (
+        f"zero or below the smallest normal number on {share(lost, len(trial))}; the median margin is {typical:.3g}."
+    )
+    return Seen(figures, "ok" if surely_above(lost, len(trial), trial.level) <= MARGIN else "warning")
 
 
-def everywhere(trial: Trial) -> Finding:
+@check(
+    "the slope reaches most inputs",
+    cause="Units are saturated at the data: a steep sigmoid or tanh, clipping, or soft thresholds at the input.",
+    remedy=f"Give the layer a gentler stand-in for the backward pass, {STAND_IN}; start from random points, and add an "
+    "attack that needs no gradients.",
+    unless=(slopeless,),
+)
+def everywhere(trial: Trial) -> Seen:
     """At the data, most of the inputs that the margin depends on elsewhere have a slope."""
-    name = "the slope reaches most inputs"
-    if trial.slopeless:
-        return skip(name, "the model gives no gradient.")
     elsewhere = replace(trial.case, x=inner_points(trial.case, share=1.0))
     used = ~_vanishing(slopes(elsewhere, margin).nan_to_num()).all(0)
     vanished = _vanishing(trial.slope)[:, used].double().mean(1)
@@ -98,14 +100,7 @@ def everywhere(trial: Trial) -> Finding:
         f"of the inputs that count at random points of the whole range, {float(vanished.median()):.0%} have next to no "
         f"slope at the data (the median row); more than half on {share(lost, len(trial))}."
     )
-    if surely_above(lost, len(trial), trial.level) <= 0.5:
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="warning", figures=figures,
-        cause="Units are saturated at the data: a steep sigmoid or tanh, clipping, or soft thresholds at the input.",
-        remedy="Give the layer a gentler stand-in for the backward pass: BPDA(layer, backward=...) "
-        "(arXiv:1802.00420); start from random points, and add an attack that needs no gradients.",
-    )  # fmt: skip
+    return Seen(figures, "ok" if surely_above(lost, len(trial), trial.level) <= 0.5 else "warning")
 
 
 def _vanishing(grad: Tensor) -> Tensor:
@@ -114,35 +109,22 @@ def _vanishing(grad: Tensor) -> Tensor:
     return size <= 1e-6 * size.amax(1, keepdim=True)
 
 
-def is_true(trial: Trial) -> Finding:
+@check(
+    "the gradient is that of the forward pass",
+    cause="The backward pass is not that of the forward pass: a straight-through layer, a custom backward, a hook "
+    "that changes gradients, or a part that is detached.",
+    remedy="Remove hooks and detach(); where the layer has no useful slope, choose a stand-in yourself: "
+    f"{STAND_IN}; and add an attack that needs no gradients.",
+    unless=(slopeless, random, substituted, inexact),
+)
+def is_true(trial: Trial) -> Seen:
     """The gradient agrees with finite differences: along its own direction, and along random ones."""
-    name = "the gradient is that of the forward pass"
-    if reason := _not_comparable(trial):
-        return skip(name, reason)
     assert trial.exact is not None
     case = trial.exact
-    wrong = by_batch(case, _disagreeing)
-    figures = f"it disagrees with finite differences on {share(int(wrong.sum()), len(case))}."
-    if surely_above(int(wrong.sum()), len(case), trial.level) <= MARGIN:
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="failed" if int(wrong.sum()) > len(case) / 2 else "warning", figures=figures,
-        cause="The backward pass is not that of the forward pass: a straight-through layer, a custom backward, a hook "
-        "that changes gradients, or a part that is detached.",
-        remedy="Remove hooks and detach(); where the layer has no useful slope, choose a stand-in yourself: "
-        "BPDA(layer, backward=...) (arXiv:1802.00420), and add an attack that needs no gradients.",
-    )  # fmt: skip
-
-
-def _not_comparable(trial: Trial) -> str:
-    """Why finite differences say nothing; empty where they do."""
-    if trial.slopeless:
-        return "the model gives no gradient."
-    if not trial.steady:
-        return "the output is random."
-    if trial.substituted:
-        return "a BPDA layer stands in for the slope, on purpose."
-    return "" if trial.exact is not None else "the network cannot be copied to float64."
+    wrong = int(by_batch(case, _disagreeing).sum())
+    return Seen(
+        f"it disagrees with finite differences on {share(wrong, len(case))}.", _graded(wrong, len(case), trial.level)
+    )
 
 
 def _rival(logits: Tensor, y: Tensor) -> Tensor:
@@ -178,13 +160,16 @@ def _disagreeing(case: Case) -> Tensor:
     return wrong
 
 
-def reaches(trial: Trial) -> Finding:
+@check(
+    "the slope holds for a step of an attack",
+    cause="The surface is rough or saturated at the scale of the attack: steep sigmoids, discontinuous units, "
+    "rounding, or a training that bent it about its data (single-step training does, arXiv:2007.02617).",
+    remedy=f"Smooth the backward pass with a gentle version of the layer: {STAND_IN}; use many starts, and add an "
+    "attack that needs no gradients.",
+    unless=(slopeless, random),
+)
+def reaches(trial: Trial) -> Seen:
     """A small step along the slope gains about what the slope promises."""
-    name = "the slope holds for a step of an attack"
-    if trial.slopeless:
-        return skip(name, "the model gives no gradient.")
-    if not trial.steady:
-        return skip(name, "the output is random.")
     promised, gained = _step_gain(trial)
     ratio = gained / promised
     kept = int(((ratio > 1 / _FACTOR) & (ratio < _FACTOR)).sum())
@@ -192,15 +177,7 @@ def reaches(trial: Trial) -> Finding:
         f"a step of eps/{round(1 / _REACH)} gains what the slope promises, within a factor of {_FACTOR:g}, on "
         f"{share(kept, len(trial))}."
     )
-    if surely_below(kept, len(trial), trial.level) >= 0.75:
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="warning", figures=figures,
-        cause="The surface is rough or saturated at the scale of the attack: steep sigmoids, discontinuous units, "
-        "rounding, or a training that bent it about its data (single-step training does, arXiv:2007.02617).",
-        remedy="Smooth the backward pass: BPDA(layer, backward=a gentle version of it) (arXiv:1802.00420); use many "
-        "starts, and add an attack that needs no gradients.",
-    )  # fmt: skip
+    return Seen(figures, "ok" if surely_below(kept, len(trial), trial.level) >= 0.75 else "warning")
 
 
 def _step_gain(trial: Trial) -> tuple[Tensor, Tensor]:
@@ -217,21 +194,18 @@ def _stepped(case: Case, direction: Tensor, length: float = _REACH) -> Tensor:
     return case.threat.project(case.x + step, case.x, case.bounds)
 
 
-def beats_noise(trial: Trial) -> Finding:
+@check(
+    "the gradient beats random noise",
+    cause="The gradient points nowhere: it is shattered, drawn at random or belongs to something else.",
+    remedy=f"Find the layer that breaks it and give it a stand-in, {STAND_IN}; for a random network use EOT(net); and "
+    "add an attack that needs no gradients.",
+    unless=(slopeless,),
+)
+def beats_noise(trial: Trial) -> Seen:
     """A step along the gradient gains more than a random step of the same length."""
-    name = "the gradient beats random noise"
-    if trial.slopeless:
-        return skip(name, "the model gives no gradient.")
     case = trial.case
     noise = by_batch(case, lambda part: part.draws.normal(tuple(part.x.shape[1:]), 104, part.x.dtype))
     led, strayed = (heights(case, _stepped(case, direction, 0.25)) for direction in (trial.slope, noise))
     wins = int((led > strayed).sum())
     figures = f"a step of eps/4 along the gradient gains more than one along noise on {share(wins, len(trial))}."
-    if surely_below(wins, len(trial), trial.level) >= 0.75:
-        return fine(name, figures)
-    return Finding(
-        name=name, outcome="failed", figures=figures,
-        cause="The gradient points nowhere: it is shattered, drawn at random or belongs to something else.",
-        remedy="Find the layer that breaks it and give it a stand-in, BPDA(layer, backward=...); for a random network "
-        "use EOT(net); and add an attack that needs no gradients.",
-    )  # fmt: skip
+    return Seen(figures, "ok" if surely_below(wins, len(trial), trial.level) >= 0.75 else "failed")

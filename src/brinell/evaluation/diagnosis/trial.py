@@ -13,7 +13,6 @@ from torch import Tensor
 from brinell.attacks import PGD
 from brinell.attacks.base import Found
 from brinell.case import Case
-from brinell.evaluation.findings import Finding
 from brinell.judge import judge, logits_of
 from brinell.models.bpda import BPDA
 from brinell.models.eot import EOT
@@ -140,16 +139,6 @@ def surely_above(hits: int, n: int, level: float) -> float:
 def surely_below(hits: int, n: int, level: float) -> float:
     """A share that the true one falls short of with confidence ``1 - level``: the upper Clopper-Pearson limit."""
     return Rate(hits, n, 1 - 2 * level).high
-
-
-def fine(name: str, figures: str) -> Finding:
-    """Nothing to complain of."""
-    return Finding(name=name, outcome="ok", figures=figures)
-
-
-def skip(name: str, reason: str) -> Finding:
-    """The check does not apply, or another finding leaves it nothing to look at."""
-    return Finding(name=name, outcome="skipped", figures=reason)
 
 
 def by_batch(case: Case, make: Callable[[Case], Tensor]) -> Tensor:
