@@ -11,23 +11,37 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from brinell.data import digits, idx, mnist, npz
+from brinell.data import digits, idx, mnist, npz, spec
+from brinell.data.folders import read_images
+from brinell.data.frames import Frame
+from brinell.data.images import Images
+from brinell.data.items import Fields, is_huggingface, read_dataset
 from brinell.data.loaders import from_loader, refuse_stream
 from brinell.data.sampling import fingerprint, labels, stratified
-from brinell.data.sources import Arrays, Grouped, Mapped, Selected, Source
+from brinell.data.sources import Arrays, Grouped, Mapped, Selected, Source, bounds_of, classes_of
+from brinell.data.tables import Table, read_table
 from brinell.errors import InputMissingError, InputTypeError
 from brinell.progress import Progress, silent
 
 __all__ = [
     "NAMES",
     "Arrays",
+    "Fields",
+    "Frame",
     "Grouped",
+    "Images",
     "Mapped",
     "Selected",
     "Source",
+    "Table",
+    "bounds_of",
+    "classes_of",
     "fingerprint",
     "labels",
     "read",
+    "read_dataset",
+    "read_images",
+    "read_table",
     "stratified",
 ]
 
@@ -42,9 +56,12 @@ NAMES: Mapping[str, Callable[[Progress], Source]] = {
 def read(data: object, groups: Mapping[str, object] | None = None, progress: Progress = silent) -> Source:
     """Inputs, labels and groups as a source of rows.
 
-    data: a tuple ``(x, y)`` of tensors, arrays or lists; one of ``NAMES``; a path to an .npz file (``x``,
-    ``y``, ``group_*``) or to IDX images, ``"images.idx,labels.idx"`` for both files; a map-style torch
-    ``Dataset`` or a ``DataLoader``, whose data set is read in its own order; or a source.
+    data: a tuple ``(x, y)`` of tensors, arrays or lists; one of ``NAMES``; a path; a map-style torch ``Dataset``
+    or a ``DataLoader``, whose data set is read in its own order; a Hugging Face ``Dataset``; or a source.
+    Paths: an .npz file (``x``, ``y``, ``group_*``); IDX images, ``"images.idx,labels.idx"`` for both files; a
+    table, ``"people.csv:label=income,groups=sex+race"`` (see ``read_table``, also for columns and classes); a
+    folder of images, ``"signs:size=32"`` (see ``read_images``; also shorter, mode, resample, table, label, groups,
+    classes), or one that ``Dataset.save_to_disk`` wrote.
     groups: one value a row each, added to the groups that a file has. progress: told of a download.
     Raises InputError and its kinds, which name what is wrong with the data and the remedy.
     """
@@ -58,19 +75,32 @@ def _source(data: Any, grouped: bool, progress: Progress) -> Source:
         return data
     if isinstance(data, str | Path):
         known = NAMES.get(str(data))
-        return known(progress) if known else _file(str(data))
+        return known(progress) if known else _place(str(data), progress)
     if isinstance(data, tuple) and len(data) == 2:
         return Arrays(*data)
     if isinstance(data, DataLoader):
         return from_loader(data, grouped=grouped)
+    if is_huggingface(data):
+        return read_dataset(data, progress=progress)
     refuse_stream(data)
     if hasattr(data, "__getitem__") and not isinstance(data, Tensor | np.ndarray | Mapping | tuple | list):
         return Mapped(data)
     size = f" of {len(data)}" if isinstance(data, tuple | list) else ""
     raise InputTypeError(
-        f"data is a {type(data).__name__}{size}; pass the tuple (x, y), a name ({', '.join(NAMES)}), a path "
-        "to an .npz or IDX file, a Dataset or a DataLoader."
+        f"data is a {type(data).__name__}{size}; pass the tuple (x, y), a name ({', '.join(NAMES)}), the path of "
+        "an .npz or IDX file, a table or a folder of images, a Dataset or a DataLoader."
     )
+
+
+def _place(text: str, progress: Progress) -> Source:
+    place, options = spec.split(text)
+    path = Path(place.strip()).expanduser()
+    if place.strip() and path.is_dir():
+        return spec.read_folder_as(path, options, progress)
+    if spec.is_table(path):
+        return spec.read_table_as(_existing(place), options)
+    spec.refuse_options(options, place)
+    return _file(place)
 
 
 def _file(text: str) -> Source:
@@ -85,7 +115,8 @@ def _existing(text: str) -> Path:
     path = Path(text.strip()).expanduser()
     if not path.is_file():
         raise InputMissingError(
-            f"{text!r} is neither a data set ({', '.join(NAMES)}) nor a file: check the spelling and the folder."
+            f"{text!r} is neither a data set ({', '.join(NAMES)}) nor a file or folder: check the spelling and the "
+            "place."
         )
     return path
 

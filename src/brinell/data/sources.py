@@ -96,15 +96,9 @@ class Mapped:
         self.name = name
         self._dataset = dataset
         self._collate = collate
-        self._length = _length(dataset)
+        self._length = length_of(dataset)
         self.groups: Mapping[str, Array] = as_groups(groups or {}, self._length)
-        first = slice(0, 8)  # a transform that changes half the rows escapes one time in 256
-        if not all(torch.equal(*pair) for pair in zip(self.block(first), self.block(first), strict=True)):
-            raise InputError(
-                f"the data set {name!r} gives other values each time that it is asked for a row; an audit "
-                "must see the same rows again: leave random transforms (flips, crops, noise) out of the data "
-                "that are judged."
-            )
+        refuse_changing(self)
 
     def __len__(self) -> int:
         return self._length
@@ -130,7 +124,33 @@ class Mapped:
             ) from problem
 
 
-class Selected:
+def bounds_of(source: Source) -> Any:
+    """The range of the inputs of ``source``, (low, high), numbers or arrays; None where it does not know it."""
+    return getattr(source, "bounds", None)
+
+
+def classes_of(source: Source) -> tuple[str, ...] | None:
+    """The names of the classes of ``source`` by number; None where it does not know them."""
+    return getattr(source, "classes", None)
+
+
+class _About:
+    """Another source's ``source``: what it knows beside its rows is known of this one as well."""
+
+    source: Source
+
+    @property
+    def bounds(self) -> Any:
+        """As in ``bounds_of``."""
+        return bounds_of(self.source)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """As in ``classes_of``."""
+        return classes_of(self.source)
+
+
+class Selected(_About):
     """Rows of another source: ``index`` (n,) of row numbers, in any order, also repeated. Its name stays."""
 
     def __init__(self, source: Source, index: object) -> None:
@@ -147,7 +167,7 @@ class Selected:
         return self.source.block(self.index[rows])
 
 
-class Grouped:
+class Grouped(_About):
     """Another source with ``groups`` added, each (N,); they replace its own groups of the same name."""
 
     def __init__(self, source: Source, groups: Mapping[str, object]) -> None:
@@ -167,7 +187,19 @@ def _numbers(rows: Rows, n: int) -> Sequence[int] | Array:
     return range(n)[rows] if isinstance(rows, slice) else rows
 
 
-def _length(dataset: Any) -> int:
+def refuse_changing(source: Source) -> None:
+    """Raise InputError where the first rows are others when they are read again."""
+    first = slice(0, 8)  # a transform that changes half the rows escapes one time in 256
+    if not all(torch.equal(*pair) for pair in zip(source.block(first), source.block(first), strict=True)):
+        raise InputError(
+            f"the data set {source.name!r} gives other values each time that it is asked for a row; an audit "
+            "must see the same rows again: leave random transforms (flips, crops, noise) out of the data "
+            "that are judged."
+        )
+
+
+def length_of(dataset: Any) -> int:
+    """The number of rows of a data set. Raises InputTypeError where it has none, InputError where that is 0."""
     try:
         n = len(dataset)
     except TypeError as problem:
