@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from brinell.data import digits, idx, mnist, npz, spec
+from brinell.data import adult, cifar10, digits, fashion, gtsrb, idx, mnist, npz, spec
 from brinell.data.folders import read_images
 from brinell.data.frames import Frame
 from brinell.data.images import Images
@@ -50,6 +50,14 @@ NAMES: Mapping[str, Callable[[Progress], Source]] = {
     "digits:train": lambda _: digits.load("train"),
     "mnist": lambda progress: mnist.load("test", progress),
     "mnist:train": lambda progress: mnist.load("train", progress),
+    "fashion-mnist": lambda progress: fashion.load("test", progress),
+    "fashion-mnist:train": lambda progress: fashion.load("train", progress),
+    "cifar10": lambda progress: cifar10.load("test", progress),
+    "cifar10:train": lambda progress: cifar10.load("train", progress),
+    "gtsrb": lambda progress: gtsrb.load("test", progress),
+    "gtsrb:train": lambda progress: gtsrb.load("train", progress),
+    "adult": lambda progress: adult.load("test", progress),
+    "adult:train": lambda progress: adult.load("train", progress),
 }
 
 

@@ -49,6 +49,7 @@ class Arrays:
 
     x: (N, ...) tensor, array or ``np.memmap`` of real numbers; divided by ``scale`` (255 brings bytes into
     [0, 1]) and converted block by block, never whole. y: (N,) integers or bool. groups: each (N,).
+    bounds, classes: what is known of them, see ``bounds_of`` and ``classes_of``.
     Raises InputError, InputTypeError for anything else; for NaN and infinity when the block is read.
     """
 
@@ -60,13 +61,22 @@ class Arrays:
         groups: Mapping[str, object] | None = None,
         name: str = "arrays",
         scale: float = 1.0,
+        bounds: Any = None,
+        classes: Sequence[str] | None = None,
     ) -> None:
         self.name = name
+        self.classes = None if classes is None else tuple(classes)
+        self._bounds = bounds
         self.x = as_inputs(x)
         self.y = as_labels(y)
         same_length(self.x, self.y)
         self.groups: Mapping[str, Array] = as_groups(groups or {}, len(self.y))
         self._scale = scale
+
+    @property
+    def bounds(self) -> Any:
+        """As in ``bounds_of``."""
+        return self._bounds
 
     def __len__(self) -> int:
         return len(self.y)

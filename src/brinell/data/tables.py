@@ -28,7 +28,6 @@ class Table(Arrays):
     """
 
     def __init__(self, x: Array, y: Array, *, columns: tuple[str, ...], name: str, **more: Any) -> None:
-        self.classes: tuple[str, ...] | None = more.pop("classes", None)
         self._given: Mapping[str, tuple[float, float]] = more.pop("bounds", None) or {}
         super().__init__(x, y, name=name, **more)
         self.columns = columns
