@@ -3,6 +3,7 @@
 from brinell.models.bpda import BPDA
 from brinell.models.classifier import Classifier
 from brinell.models.eot import EOT
+from brinell.models.named import is_known, is_program, load_model
 from brinell.models.networks import SmallCNN, TutorialCNN, tutorial_classifier
 from brinell.models.state import evaluating, same_random_state
 from brinell.models.weights import load_weights, save_weights, weights_sha256
@@ -15,6 +16,9 @@ __all__ = [
     "TutorialCNN",
     "tutorial_classifier",
     "evaluating",
+    "is_known",
+    "is_program",
+    "load_model",
     "same_random_state",
     "load_weights",
     "save_weights",
