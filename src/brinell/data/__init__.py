@@ -3,7 +3,7 @@
 ``read`` makes a ``Source`` of whatever a user has; ``NAMES`` are the data sets that have a name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from brinell.data.images import Images
 from brinell.data.items import Fields, is_huggingface, read_dataset
 from brinell.data.loaders import from_loader, refuse_stream
 from brinell.data.sampling import fingerprint, labels, stratified
-from brinell.data.sources import Arrays, Grouped, Mapped, Selected, Source, bounds_of, classes_of
+from brinell.data.sources import Arrays, Grouped, Mapped, Selected, Source, bounds_of, classes_of, follow
 from brinell.data.tables import Table, read_table
 from brinell.errors import InputMissingError, InputTypeError
 from brinell.progress import Progress, silent
@@ -37,6 +37,7 @@ __all__ = [
     "bounds_of",
     "classes_of",
     "fingerprint",
+    "follow",
     "labels",
     "read",
     "read_dataset",
@@ -61,7 +62,14 @@ NAMES: Mapping[str, Callable[[Progress], Source]] = {
 }
 
 
-def read(data: object, groups: Mapping[str, object] | None = None, progress: Progress = silent) -> Source:
+def read(
+    data: object,
+    groups: Mapping[str, object] | None = None,
+    progress: Progress = silent,
+    *,
+    frame: Frame | None = None,
+    classes: Sequence[str] | None = None,
+) -> Source:
     """Inputs, labels and groups as a source of rows.
 
     data: a tuple ``(x, y)`` of tensors, arrays or lists; one of ``NAMES``; a path; a map-style torch ``Dataset``
@@ -71,25 +79,27 @@ def read(data: object, groups: Mapping[str, object] | None = None, progress: Pro
     folder of images, ``"signs:size=32"`` (see ``read_images``; also shorter, mode, resample, table, label, groups,
     classes), or one that ``Dataset.save_to_disk`` wrote.
     groups: one value a row each, added to the groups that a file has. progress: told of a download.
+    frame: for pictures that are given without one of their own. classes: the names of a model's classes by number;
+    where the data name theirs and all are among them, labels are numbered as there.
     Raises InputError and its kinds, which name what is wrong with the data and the remedy.
     """
     given = groups is not None and len(groups) > 0
-    source = _source(data, given, progress)
+    source = follow(_source(data, given, progress, frame), classes)
     return Grouped(source, groups) if groups is not None and given else source
 
 
-def _source(data: Any, grouped: bool, progress: Progress) -> Source:
+def _source(data: Any, grouped: bool, progress: Progress, frame: Frame | None) -> Source:
     if isinstance(data, Source):
         return data
     if isinstance(data, str | Path):
         known = NAMES.get(str(data))
-        return known(progress) if known else _place(str(data), progress)
+        return known(progress) if known else _place(str(data), progress, frame)
     if isinstance(data, tuple) and len(data) == 2:
         return Arrays(*data)
     if isinstance(data, DataLoader):
         return from_loader(data, grouped=grouped)
     if is_huggingface(data):
-        return read_dataset(data, progress=progress)
+        return read_dataset(data, frame=frame, progress=progress)
     refuse_stream(data)
     if hasattr(data, "__getitem__") and not isinstance(data, Tensor | np.ndarray | Mapping | tuple | list):
         return Mapped(data)
@@ -100,11 +110,11 @@ def _source(data: Any, grouped: bool, progress: Progress) -> Source:
     )
 
 
-def _place(text: str, progress: Progress) -> Source:
+def _place(text: str, progress: Progress, frame: Frame | None) -> Source:
     place, options = spec.split(text)
     path = Path(place.strip()).expanduser()
     if place.strip() and path.is_dir():
-        return spec.read_folder_as(path, options, progress)
+        return spec.read_folder_as(path, options, progress, frame)
     if spec.is_table(path):
         return spec.read_table_as(_existing(place), options)
     spec.refuse_options(options, place)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from brinell.data.border import Array, Rows
-from brinell.data.sources import Arrays, Grouped, Selected, Source
+from brinell.data.sources import Arrays, Grouped, Relabelled, Selected, Source
 from brinell.errors import InputError
 
 
@@ -82,6 +82,8 @@ def _labels(source: Source, rows: Rows) -> Tensor:
             return _labels(source.source, source.index[rows])
         case Grouped():
             return _labels(source.source, rows)
+        case Relabelled():
+            return source.numbers[_labels(source.source, rows)]
     return source.block(rows)[1]
 
 

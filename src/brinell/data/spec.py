@@ -38,9 +38,13 @@ def read_table_as(path: Path, options: Mapping[str, str]) -> Source:
     return read_table(path, **_read(options, ("label", *_LISTS), path))
 
 
-def read_folder_as(folder: Path, options: Mapping[str, str], progress: Progress) -> Source:
-    """A folder of images, or one that ``Dataset.save_to_disk`` wrote, with their options."""
-    frame = frame_of(options)
+def read_folder_as(folder: Path, options: Mapping[str, str], progress: Progress, frame: Frame | None) -> Source:
+    """A folder of images, or one that ``Dataset.save_to_disk`` wrote, with their options.
+
+    frame: the one to use where the options tell none.
+    """
+    if frame is None or any(key in options for key in _FRAME):
+        frame = frame_of(options)
     rest = {key: value for key, value in options.items() if key not in _FRAME}
     if (folder / "dataset_dict.json").is_file():
         raise InputError(f"{folder} holds several splits; name the folder of one of them, such as {folder / 'test'}.")

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from brinell.errors import InputError, InputMissingError
 from brinell.models.classifier import Classifier
 from brinell.models.exported import load_exported
@@ -46,7 +48,7 @@ def load_model(
         raise InputError(f"the model is {text!r}; give hf:NAME, timm:NAME, or a .pt2, .pt, .pth or .ts file.")
     path = None if weights is None else Path(weights)
     if is_program(text):
-        return _program(Path(text).expanduser(), path, bounds, normalize)
+        return _program(Path(text), path, bounds, normalize)
     if bounds is not None or normalize is not None:
         raise InputError(f"{text} brings its bounds (0, 1) and its normalisation; leave bounds and normalize out.")
     if text.startswith("hf:"):
@@ -56,13 +58,20 @@ def load_model(
     return load_timm(place, given, path)
 
 
-def _program(path: Path, weights: Path | None, bounds: Any, normalize: tuple[Any, Any] | None) -> Classifier:
+def load_program(name: str | Path) -> nn.Module:
+    """The network in a file of torch.export or TorchScript. Raises InputMissingError, InputError."""
+    path = Path(name).expanduser()
     if not path.is_file():
         raise InputMissingError(f"there is no file {path}; check the spelling and the folder.")
+    return _FILES[path.suffix.lower()](path)
+
+
+def _program(path: Path, weights: Path | None, bounds: Any, normalize: tuple[Any, Any] | None) -> Classifier:
+    net = load_program(path)
     if weights is not None:
         raise InputError(f"{path} holds its weights itself; leave {weights} out.")
     if bounds is None:
         raise InputError(
             f"{path} does not tell the range of its inputs; give bounds, such as bounds=(0, 1) for pixels."
         )
-    return Classifier(_FILES[path.suffix.lower()](path), bounds, normalize).eval()
+    return Classifier(net, bounds, normalize).eval()

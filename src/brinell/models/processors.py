@@ -83,6 +83,8 @@ def _normalize(facts: Mapping[str, Any], steps: set[str]) -> tuple[tuple[float, 
     offset = 1.0 if "do_rescale" in steps and facts.get("rescale_offset") else 0.0
     mean = _numbers(facts["image_mean"]) if "do_normalize" in steps else (0.0,) * 3
     std = _numbers(facts["image_std"]) if "do_normalize" in steps else (1.0,) * 3
+    if facts.get("include_top"):  # EfficientNet's: divides twice
+        std = tuple(each**2 for each in std)
     if set(mean) == {0.0} and set(std) == {1.0} and offset == 0 and abs(scale - 1) < 1e-9:
         return None
     return tuple((each + offset) / scale for each in mean), tuple(each / scale for each in std)
