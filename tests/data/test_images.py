@@ -6,7 +6,7 @@ import torch
 from pictures import draw, pixels
 from PIL import Image
 
-from brinell.data import Frame, classes_of, fingerprint, images, labels, read, read_images
+from brinell.data import Frame, classes_of, fingerprint, images, labels, read, read_images, stratified
 from brinell.errors import InputError, InputMissingError
 
 NAMES = ["a/0.png", "a/1.png", "b/deep/2.png", "c/3.png"]
@@ -234,3 +234,21 @@ def test_without_pillow_the_error_names_the_extra(folder, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(InputMissingError, match=r'pip install "brinell\[images\]"'):
         images.pillow()
+
+
+@pytest.mark.parametrize("name", ["a/twin.png", "c/twin.png"])
+def test_files_that_are_there_twice_are_told_of(folder, name, caplog):
+    read_images(folder)
+    assert caplog.text == ""
+    (folder / name).write_bytes((folder / "a" / "0.png").read_bytes())
+    assert len(read_images(folder)) == 5
+    assert "1 images are there more than once" in caplog.text
+    assert ("1 of them with different labels" in caplog.text) == name.startswith("c")
+    assert "a/0.png and" in caplog.text
+
+
+def test_labels_are_told_without_decoding(folder, monkeypatch):
+    source = read_images(folder)
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("a picture was decoded"))
+    assert labels(source).tolist() == [0, 0, 1, 3]
+    assert len(stratified(source, 2, 0)) == 2

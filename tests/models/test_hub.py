@@ -185,6 +185,27 @@ def test_a_folder_of_something_else(tmp_path, transformers):
         br.load_model(f"hf:{tmp_path}")
 
 
+def test_damaged_weights(folder):
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(InputError, match="cannot be loaded as an image classifier"):
+        br.load_model(f"hf:{folder}")
+
+
+def test_a_folder_whose_name_looks_like_a_revision(folder):
+    other = folder / "vit@2"
+    other.mkdir()
+    for path in [path for path in folder.iterdir() if path.is_file()]:
+        (other / path.name).write_bytes(path.read_bytes())
+    assert br.load_model(f"hf:{other}").classes == CLASSES
+
+
+def test_an_image_processor_that_fails(folder):
+    facts = {"image_processor_type": "ConvNextImageProcessor", "crop_pct": None, "size": {"shortest_edge": 8}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(PLAIN | facts))
+    with pytest.raises(InputError, match="its image processor cannot prepare a picture"):
+        br.load_model(f"hf:{folder}")
+
+
 def test_bounds_are_its_own(saved):
     with pytest.raises(InputError, match=r"brings its bounds .* leave bounds and normalize out"):
         br.load_model(f"hf:{saved[0]}", bounds=(0, 1))

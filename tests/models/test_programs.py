@@ -313,3 +313,5 @@ def test_files_that_are_not_there_and_names_that_mean_nothing():
         br.load_model("none.pt2", bounds=(0, 1))
     with pytest.raises(InputError, match=r"the model is 'resnet18'; give hf:NAME, timm:NAME, or a .pt2, .pt, "):
         br.load_model("resnet18")
+    with pytest.raises(InputError, match=r"Weights alone are no network: build it and call load_weights"):
+        br.load_model("net.safetensors")

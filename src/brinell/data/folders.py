@@ -1,5 +1,6 @@
 """Folders of images: a folder for each class, or one folder with a table of labels."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +10,14 @@ import numpy as np
 
 from brinell.data.border import Array
 from brinell.data.classes import encode
+from brinell.data.files import sha256
 from brinell.data.frames import Frame
 from brinell.data.images import File, Images
 from brinell.data.tables import column, group_column, is_table, read_arrow
 from brinell.errors import InputError, InputMissingError
 from brinell.progress import Progress, silent
 
+_LOG = logging.getLogger("brinell")
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp"}
 _FILES = ("file_name", "filename", "file", "path", "image")
 _LABELS = ("label", "class", "target")
@@ -44,6 +47,7 @@ def read_images(
     listed = None if table is None else _listed(Path(table).expanduser(), paths, folder)
     labels, names = _labels(listed, paths, folder, by_folder, label, classes)
     found = {} if listed is None else {name: listed.group(name) for name in groups}
+    _warn_of_twins(paths, labels)
     return Images(
         [File(path) for path in paths], labels, frame=Frame.of(frame), groups=found, name=folder.resolve().name,
         classes=names, progress=progress,
@@ -135,6 +139,24 @@ def _same(names: list[str], wanted: list[str], path: Path, folder: Path) -> None
         raise InputError(
             f"{path} has no row for {new[0]} ({len(new)} of {len(wanted)} images are missing there); add their rows, "
             "or move them out of the folder."
+        )
+
+
+def _warn_of_twins(paths: list[Path], labels: Array) -> None:
+    """Say that files hold the same bytes: they count twice, and one of two labels is wrong where these differ."""
+    by_size: dict[int, list[int]] = {}
+    for row, path in enumerate(paths):
+        by_size.setdefault(path.stat().st_size, []).append(row)
+    rows: dict[str, list[int]] = {}
+    for row in (row for alike in by_size.values() if len(alike) > 1 for row in alike):
+        rows.setdefault(sha256(paths[row]), []).append(row)
+    twins = [alike for alike in rows.values() if len(alike) > 1]
+    odd = [alike for alike in twins if len(set(labels[alike].tolist())) > 1]
+    if twins:
+        one, other = (odd or twins)[0][:2]
+        more = f"{len(odd)} of them with different labels; " if odd else ""
+        _LOG.warning(
+            "%d images are there more than once, %ssuch as %s and %s", len(twins), more, paths[one], paths[other]
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from brinell.errors import InputError, InputMissingError
@@ -15,6 +16,7 @@ from brinell.models.processors import Preparation
 from brinell.models.weights import load_weights
 
 _LOG = logging.getLogger("brinell")
+_FAULTS = (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError)  # what packages raise of a model
 
 
 def load_huggingface(place: str, weights: Path | None = None) -> Classifier:
@@ -25,7 +27,7 @@ def load_huggingface(place: str, weights: Path | None = None) -> Classifier:
     (0, 1), a normalisation and ``frame``; it is tried on a picture, and refused where it does more than that.
     ``classes`` are the names of ``id2label``. Raises InputError, InputMissingError."""
     transformers = _package("transformers", f"hf:{place}")
-    name, _, revision = place.partition("@")
+    name, _, revision = (place, "", "") if Path(place).is_dir() else place.partition("@")
     with _quiet(transformers):
         found = _cached_first(
             lambda more: (
@@ -99,13 +101,13 @@ def _cached_first(load: Callable[[dict[str, Any]], Any], more: dict[str, Any], w
     """What ``load`` gives without the network, or else with it, which is announced."""
     try:
         return load({**more, "local_files_only": True})
-    except (OSError, ValueError, ImportError) as problem:
+    except _FAULTS as problem:
         if not isinstance(problem, OSError) or Path(wanted.partition(":")[2]).is_dir():
             raise _unloadable(wanted, problem) from problem
     _LOG.warning("%s is not in the cache; downloading it from the Hugging Face Hub", wanted)
     try:
         return load(more)
-    except (OSError, ValueError, ImportError) as problem:
+    except _FAULTS as problem:
         raise _unloadable(wanted, problem) from problem
 
 

@@ -45,7 +45,10 @@ def load_model(
     Raises InputError, InputMissingError: what would run code is refused, and the remedy named."""
     text = str(name)
     if not is_known(text):
-        raise InputError(f"the model is {text!r}; give hf:NAME, timm:NAME, or a .pt2, .pt, .pth or .ts file.")
+        alone = (
+            " Weights alone are no network: build it and call load_weights." if text.endswith(".safetensors") else ""
+        )
+        raise InputError(f"the model is {text!r}; give hf:NAME, timm:NAME, or a .pt2, .pt, .pth or .ts file.{alone}")
     path = None if weights is None else Path(weights)
     if is_program(text):
         return _program(Path(text), path, bounds, normalize)

@@ -51,7 +51,10 @@ class Preparation:
         """Raise InputError where ``prepare``, (picture) to (C, H, W), does something else to a picture than this."""
         grain = np.random.default_rng(0).integers(0, 256, (24, 31, 3), dtype=np.uint8)
         picture = pillow().fromarray(np.kron(grain, np.ones((16, 16, 1), np.uint8))).convert(self.frame.mode)
-        theirs, ours = prepare(picture).double().numpy(), self.frame(picture) / 255.0
+        try:
+            theirs, ours = prepare(picture).double().numpy(), self.frame(picture) / 255.0
+        except Exception as problem:  # the code of whoever wrote the processor
+            raise InputError(f"{name}: its image processor cannot prepare a picture: {problem}") from problem
         mean, std = (np.array(side)[:, None, None] for side in self.normalize or ((0.0,), (1.0,)))
         if theirs.shape != ours.shape or np.abs(theirs * std + mean - ours).mean() > _CLOSE:
             raise _unsupported(name, f"something that its configuration does not tell ({self.frame})")
