@@ -7,6 +7,7 @@ import io
 import os
 import struct
 import tarfile
+import wave
 import zipfile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import torch
 from pictures import pixels
 from PIL import Image
 
-from brinell.data import adult, bounds_of, cifar10, classes_of, fashion, fetch, gtsrb, labels, read
+from brinell.data import adult, bounds_of, cifar10, classes_of, fashion, fetch, gtsrb, labels, read, read_dataset
 from brinell.data.shelf import cache_folder
 from brinell.errors import InputError, InputMissingError
 
@@ -254,3 +255,33 @@ def test_the_copy_of_traffic_signs(name, n, tracks):
     assert len(set(labels(source).tolist())) == 43
     assert len(set(source.groups.get("track", np.array([])))) == tracks
     assert y.tolist() == labels(source)[:50].tolist()
+
+
+class Recordings(torch.utils.data.Dataset):
+    """Spoken digits, half a second each: a waveform, the digit and the speaker."""
+
+    def __init__(self, path, n):
+        self.archive = zipfile.ZipFile(path)
+        names = sorted(name for name in self.archive.namelist() if name.endswith(".wav"))
+        self.names = names[:: len(names) // n]
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, row):
+        digit, speaker, _ = Path(self.names[row]).stem.split("_")
+        with self.archive.open(self.names[row]) as file, wave.open(file) as sound:
+            samples = np.frombuffer(sound.readframes(4000), "<i2").astype(np.float32) / 32768
+        return {"wave": np.pad(samples, (0, 4000 - len(samples))), "digit": int(digit), "speaker": speaker}
+
+
+@pytest.mark.data
+def test_spoken_digits_by_speaker():
+    recordings = Recordings(Path(os.environ["BRINELL_DATA"]) / "fsdd" / "fsdd.zip", 60)
+    source = read_dataset(recordings, x="wave", label="digit", groups=["speaker"])
+    x, y = source.block(slice(None))
+    assert x.shape == (60, 4000)
+    assert -1 <= x.min() < x.max() <= 1
+    assert sorted(set(y.tolist())) == list(range(10))
+    assert len(set(source.groups["speaker"])) == 6
+    recordings.archive.close()
