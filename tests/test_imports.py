@@ -1,6 +1,7 @@
 """Who may import whom, and what `import brinell` costs."""
 
 import inspect
+import logging.config
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,10 @@ HEAVY = {"torch", "numpy", "scipy", "pyarrow"}
 PACKAGE = ROOT / "src" / "brinell"
 
 
-def test_every_room_imports_only_from_the_rooms_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_room_imports_only_from_the_rooms_below_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.config, "dictConfig", lambda _: None)  # it would silence brinell's log for all tests
     broken = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
     assert broken == 0, capsys.readouterr().out
 

@@ -21,7 +21,8 @@ NAMES = {
     "write_html", "harden", "Standard", "Tutorial", "FastFGSM", "PGDTraining", "RECIPES", "Rate", "InputError",
     "SmallCNN", "TutorialCNN", "cascades", "tutorial_classifier", "load_weights", "save_weights", "verify",
     "Verification", "Discrepancy", "compare", "Comparison", "robustness_curve", "RobustnessCurve", "spread", "Spread",
-    "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding",
+    "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding", "Frame", "read_dataset", "read_images",
+    "read_table", "load_model",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 

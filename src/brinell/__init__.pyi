@@ -15,6 +15,10 @@ from brinell.attacks import PGD as PGD
 from brinell.attacks import BasinHopping as BasinHopping
 from brinell.attacks import MomentumPGD as MomentumPGD
 from brinell.attacks import Square as Square
+from brinell.data import Frame as Frame
+from brinell.data import read_dataset as read_dataset
+from brinell.data import read_images as read_images
+from brinell.data import read_table as read_table
 from brinell.defenses import RECIPES as RECIPES
 from brinell.defenses import FastFGSM as FastFGSM
 from brinell.defenses import PGDTraining as PGDTraining
@@ -39,6 +43,7 @@ from brinell.models import EOT as EOT
 from brinell.models import Classifier as Classifier
 from brinell.models import SmallCNN as SmallCNN
 from brinell.models import TutorialCNN as TutorialCNN
+from brinell.models import load_model as load_model
 from brinell.models import load_weights as load_weights
 from brinell.models import save_weights as save_weights
 from brinell.models import tutorial_classifier as tutorial_classifier

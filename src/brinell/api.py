@@ -10,7 +10,7 @@ from torch import Tensor
 from brinell.attacks import Attack, Found
 from brinell.attacks.base import POOL
 from brinell.case import Case, check_logits, check_parts, make_case
-from brinell.data import read
+from brinell.data import Source, read
 from brinell.defenses import Course, OnEpoch, Recipe, train
 from brinell.errors import InputError, InputTypeError, ModelFailedError
 from brinell.evaluation import (
@@ -108,7 +108,8 @@ def audit(
 ) -> Audit:  # fmt: skip
     """Measure how robust ``model`` is, and for whom it breaks first: the main job.
 
-    data: ``(x, y)``, a DataLoader, a data set, a name such as "mnist", or the path of an .npz or IDX file.
+    data: ``(x, y)``, a DataLoader, a torch or Hugging Face data set, a name such as "mnist", or the path of an .npz or
+        IDX file, a table or a folder of images (see ``read_table`` and ``read_images``).
     groups: attributes of the rows, each (N,); "class" is always there.
     effort: "quick", "standard" or "thorough"; cascade: attacks of your own instead, also ``f(model, x, y) -> x_adv``.
     budget: in place of an effort: a time for all attacks, such as "30s" or "5m", or gradients a row on average, such as
@@ -138,7 +139,7 @@ def audit(
         chosen: Cascade = ()
     else:
         chosen = within(purse, threat) if purse and cascade is None else choose(cascade, effort, threat)
-    source = read(data, groups, progress)
+    source = _read(model, data, groups, progress)
     if alien:
         chosen = (read_given(examples_from, source, model.bounds), *chosen)
     keep = Scratch() if out is None else None
@@ -165,7 +166,7 @@ def verify(
     needed where each row had a wanted label of its own.
     Returns findings: what differs, named; none if all is fine. A seal is no signature: it shows edits, not who made
     them. Raises InputMissingError where there is no finished run, InputError, InputTypeError."""
-    return verify_run(Path(folder), model, read(data, groups, progress), goal, progress)
+    return verify_run(Path(folder), model, _read(model, data, groups, progress), goal, progress)
 
 
 def robustness_curve(
@@ -179,7 +180,7 @@ def robustness_curve(
     broken at every larger one, since its example lies in those sets too. The rest is as for ``audit``.
     Raises InputError, InputTypeError."""
     walk = Walk(shares, choose(cascade, effort, threat), seed, batch_size, progress)
-    return run_curve(model, read(data, progress=progress), threat, goal, walk)
+    return run_curve(model, _read(model, data, None, progress), threat, goal, walk)
 
 
 def spread(model: Classifier, data: Any, threat: Threat, *, seeds: int | Sequence[int] = 3, **options: Any) -> Spread:
@@ -207,7 +208,7 @@ def diagnose(
     Source: Carlini et al. 2019, arXiv:1902.06705; Tramer et al. 2020, arXiv:2002.08347; Pintor et al. 2022,
     arXiv:2106.09947."""
     check_parts(model, threat, None, seed)
-    source = read(data, progress=progress)
+    source = _read(model, data, None, progress)
     with evaluating(model, seed):
         return examine(right_rows(model, source, threat, seed, batch_size), len(source), progress)
 
@@ -231,4 +232,11 @@ def harden(
         recipe.epochs if epochs is None else epochs, recipe.batch if batch_size is None else batch_size,
         recipe.lr if lr is None else lr, seed,
     )  # fmt: skip
-    return train(model, read(data, progress=progress), threat, recipe, course, progress, on_epoch)
+    return train(model, _read(model, data, None, progress), threat, recipe, course, progress, on_epoch)
+
+
+def _read(model: object, data: Any, groups: Mapping[str, Any] | None, progress: Progress) -> Source:
+    """The data, as far as the model knows them in its frame and with its names of the classes."""
+    if not isinstance(model, Classifier):
+        return read(data, groups, progress)
+    return read(data, groups, progress, frame=model.frame, classes=model.classes)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from brinell.data import fetch, labels, mnist, read
+from brinell.data.shelf import cache_folder
 from brinell.errors import InputError, InputMissingError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
@@ -97,7 +98,7 @@ def test_without_network_the_error_names_folder_and_files(place, monkeypatch):
 
 def test_the_cache_is_in_the_home_folder_unless_told_otherwise(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert mnist.cache_folder() == Path.home() / ".cache" / "brinell" / "mnist"
+    assert cache_folder("mnist") == Path.home() / ".cache" / "brinell" / "mnist"
 
 
 @pytest.mark.data

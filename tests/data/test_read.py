@@ -55,9 +55,9 @@ def test_other_things(data, said):
 
 
 def test_a_file_of_another_format(tmp_path):
-    (tmp_path / "rows.csv").write_text("1,2,3")
-    with pytest.raises(InputError, match=r"rows\.csv begins with 31 2c 32 2c; an IDX file .* or an \.npz"):
-        read((tmp_path / "rows.csv"), groups={})
+    (tmp_path / "rows.txt").write_text("1,2,3")
+    with pytest.raises(InputError, match=r"rows\.txt begins with 31 2c 32 2c; an IDX file .* or an \.npz"):
+        read((tmp_path / "rows.txt"), groups={})
 
 
 def test_a_file_whose_name_has_a_comma(tmp_path):

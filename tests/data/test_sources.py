@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from brinell.data import Arrays, Grouped, Mapped, Selected, Source, read
+from brinell.data import Arrays, Grouped, Mapped, Selected, Source, bounds_of, classes_of, follow, labels, read
+from brinell.data.sources import Relabelled
 from brinell.errors import InputError, InputTypeError
 
 N = 11
@@ -29,6 +30,9 @@ SOURCES = {
     "lists": lambda _: Arrays(X.tolist(), Y.tolist(), groups={"age": AGES.tolist()}),
     "lists of tensors": lambda _: Arrays(list(X), list(Y), groups={"age": list(AGES)}),
     "dataset": lambda _: Mapped(TensorDataset(X, Y), groups={"age": torch.from_numpy(AGES)}),
+    "relabelled": lambda _: Relabelled(
+        Arrays(X, 2 - Y, groups={"age": AGES}, classes=("a", "b", "c")), ("c", "b", "a")
+    ),
     "selected": lambda _: Selected(Arrays(X.flip(0), Y.flip(0), groups={"age": AGES[::-1]}), BACK),
     "grouped": lambda _: Grouped(Arrays(X, Y, groups={"age": np.ones(N)}), {"age": AGES}),
 }
@@ -191,3 +195,26 @@ def test_data_sets_that_are_refused(dataset, kind, message):
 def test_a_data_set_whose_items_are_batches():
     with pytest.raises(InputError, match="gives 11 inputs and 11 labels for 1 rows"):
         Mapped(Rows((X, Y)), collate=lambda items: items[0])
+
+
+def test_labels_follow_the_models_names_of_the_classes():
+    source = Arrays(X, Y, groups={"age": AGES}, classes=("cat", "dog", "eel"), bounds=(0, 1))
+    assert follow(source, None) is source
+    assert follow(source, ("cat", "dog", "eel")) is source
+    assert follow(source, ("cat", "dog")) is source
+    assert follow(Arrays(X, Y), ("eel", "dog", "cat")).block(slice(None))[1].tolist() == Y.tolist()
+    turned = follow(source, ("eel", "newt", "dog", "cat"))
+    expected = torch.tensor([3, 2, 0])[Y]
+    assert torch.equal(turned.block(slice(2, 7))[1], expected[2:7])
+    assert torch.equal(labels(turned), expected)
+    assert (classes_of(turned), bounds_of(turned)) == (("eel", "newt", "dog", "cat"), (0, 1))
+    assert follow(turned, classes_of(turned)) is turned
+    np.testing.assert_array_equal(turned.groups["age"], AGES)
+
+
+@pytest.mark.parametrize("names", [None, ("cat", "dog", "eel")])
+def test_labels_that_cannot_follow(names):
+    with pytest.raises(
+        InputError, match=r"cannot be numbered by names of classes: it (does not name|has the class 'eel')"
+    ):
+        Relabelled(Arrays(X, Y, classes=names), ("cat", "dog"))

@@ -10,16 +10,17 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from brinell import models
 from brinell.case import as_inputs
 from brinell.cli.output import say
 from brinell.cli.progress import Display
 from brinell.cli.values import read_bounds
-from brinell.data import Source, read, stratified
+from brinell.data import Source, bounds_of, classes_of, read, stratified
 from brinell.errors import InputError, InputMissingError, InputTypeError
 from brinell.evaluation import Origin
-from brinell.models import Classifier, evaluating, load_weights, same_random_state
+from brinell.models import Classifier, evaluating, is_known, is_program, load_program, load_weights, same_random_state
 from brinell.threats import Ball, threat
 
 
@@ -48,8 +49,9 @@ def load(wanted: Wanted, display: Display) -> Loaded:
     """Find, build and read everything that a command names, and try the model on a row. Raises InputError."""
     display("loading model and data", 0, None)
     ball = threat(wanted.threat)
-    model = load_model(wanted.model, wanted.weights, wanted.bounds, wanted.seed)
-    source = read(wanted.data, progress=partial(display, unit="bytes"))
+    built = build_model(wanted.model, wanted.weights, wanted.seed)
+    source = read_for(built, wanted.data, display)
+    model = _bounded(built, wanted, source).eval()
     if wanted.n is not None:
         source = stratified(source, wanted.n, wanted.seed)
     _try(model, source, ball, wanted.model)
@@ -58,24 +60,53 @@ def load(wanted: Wanted, display: Display) -> Loaded:
     return Loaded(model, source, ball, origin)
 
 
-def load_model(spec: str, weights: Path | None, bounds: str | None, seed: int) -> Classifier:
-    """The model that ``file.py:function`` or ``package.module:function`` gives, in eval mode.
+def build_model(spec: str, weights: Path | None, seed: int) -> nn.Module:
+    """The model that ``file.py:function`` or ``package.module:function`` gives, or that ``br.load_model`` knows.
 
     seed: of the initial weights. Raises InputError, naming what is missing and what is there."""
+    if is_program(spec):
+        if weights is not None:
+            raise InputError(f"{spec} holds its weights itself; leave --weights out.")
+        return load_program(spec)
+    if is_known(spec):
+        return models.load_model(spec, weights=weights)
     found = _find(spec)
     with same_random_state(seed):
         built = found if isinstance(found, nn.Module) else _build(found, spec)
+    if weights is not None:
+        load_weights(built, weights)
+    return built
+
+
+def read_for(built: nn.Module, data: str, display: Display) -> Source:
+    """The data, as far as ``built`` knows them in its frame and with its classes; what they are called is said."""
+    frame, classes = (built.frame, built.classes) if isinstance(built, Classifier) else (None, None)
+    source = read(data, progress=partial(display, unit="bytes"), frame=frame, classes=classes)
+    if names := classes_of(source):
+        more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
+        say(f"Classes: {', '.join(f'{number} = {name}' for number, name in enumerate(names[:10]))}{more}.")
+    return source
+
+
+def _bounded(built: nn.Module, wanted: Wanted, source: Source) -> Classifier:
+    """With the range of its inputs: as the model knows it, as it is given, as the data tell it, or that of pixels."""
+    spec, bounds = wanted.model, wanted.bounds
     if isinstance(built, Classifier):
         if bounds is not None:
             raise InputError(f"{spec} gives a Classifier, which has bounds {built.bounds} already; leave --bounds out.")
-        model = built
-    else:
-        if bounds is None:
-            say(f"{spec} gives an nn.Module: its inputs are taken to lie in 0:1; --bounds says otherwise.")
-        model = Classifier(built, read_bounds(bounds or "0:1"))
-    if weights is not None:
-        load_weights(model, weights)
-    return model.eval()
+        return built
+    if bounds is not None:
+        return Classifier(built, read_bounds(bounds))
+    known = bounds_of(source)
+    model = Classifier(built, known or (0.0, 1.0))
+    told = ", as the data tell" if known else ""
+    say(f"{spec} gives an nn.Module: its inputs are taken to lie in {_colon(model)}{told}; --bounds says otherwise.")
+    return model
+
+
+def _colon(model: Classifier) -> str:
+    low, high = model.bounds.low, model.bounds.high
+    return f"the bounds {model.bounds}" if isinstance(low, Tensor) else f"{low:g}:{high:g}"
 
 
 def _find(spec: str) -> Any:
@@ -84,7 +115,7 @@ def _find(spec: str) -> Any:
     if not (place and name):
         raise InputError(
             f"the model is {spec!r}; write file.py:function or package.module:function, such as "
-            "brinell.models:SmallCNN."
+            "brinell.models:SmallCNN, hf:NAME, timm:NAME, or a .pt2 or .pt file."
         )
     module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     if not hasattr(module, name):

@@ -14,15 +14,16 @@ Model: TypeAlias = Annotated[
     _argument(
         metavar="MODEL",
         help="What to attack: file.py:function or package.module:function, which returns an nn.Module or a "
-        "Classifier; such as brinell.models:SmallCNN.",
+        "Classifier; such as brinell.models:SmallCNN. Also hf:NAME, timm:NAME, or a .pt2 or TorchScript file.",
     ),
 ]
 Data: TypeAlias = Annotated[
     str,
     _argument(
         metavar="DATA",
-        help="Inputs and true labels: digits, mnist (:train for their training parts), an .npz (x, y, optional "
-        "group_*), or IDX files: images.idx,labels.idx.",
+        help="Inputs and true labels: digits, mnist, fashion-mnist, cifar10, gtsrb, adult (:train for their training "
+        "parts); an .npz (x, y, optional group_*); IDX files: images.idx,labels.idx; a folder of images: "
+        "photos:size=32; a table: people.csv:label=income,groups=sex+race.",
     ),
 ]
 Threat: TypeAlias = Annotated[
@@ -45,7 +46,7 @@ BoundsText: TypeAlias = Annotated[
     _option(
         "--bounds",
         metavar="LOW:HIGH",
-        help="Lowest and highest value of an input, where MODEL gives an nn.Module: 0:1 unless given.",
+        help="Lowest and highest value of an input, where MODEL gives an nn.Module: as the data tell, or else 0:1.",
     ),
 ]
 Target: TypeAlias = Annotated[

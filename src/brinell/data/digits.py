@@ -25,7 +25,8 @@ def load(part: Literal["test", "train"]) -> Arrays:
     pixels, y = table[:, :-1].reshape(-1, 1, 28, 28), table[:, -1]
     test = stratified_rows(y, 1000, _SPLIT_SEED)
     rows = test if part == "test" else np.setdiff1d(np.arange(len(y)), test)
-    return Arrays(pixels[rows], y[rows], name="digits" if part == "test" else "digits:train", scale=255.0)
+    name = "digits" if part == "test" else "digits:train"
+    return Arrays(pixels[rows], y[rows], name=name, scale=255.0, bounds=(0.0, 1.0))
 
 
 def _table() -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, build_opener
 
-from brinell.data.files import sha256
+from brinell.data.files import checksum
 from brinell.errors import InputError, InputMissingError
 from brinell.progress import Progress, silent
 
@@ -43,7 +43,7 @@ class Fetcher:
     def __call__(self, name: str, folder: Path, digest: str) -> Path:
         """The file ``name`` in ``folder``, fetched unless it is there.
 
-        digest: the sha256 of its bytes, unpacked where it is gzip. While it comes it is called
+        digest: its checksum, see ``checksum``. While it comes it is called
         ``name.part``, and what is there of it is not fetched again; what fails the checksum is deleted.
         Raises InputMissingError, naming the folder, when no mirror gives it.
         """
@@ -71,7 +71,7 @@ class Fetcher:
         _LOG.warning("downloading %s to %s", url, target.parent)
         self._download(url, part)
         if not _is_sound(part, digest):
-            raise _TransferError(f"{url} sent other bytes than expected (their sha256 differs)")
+            raise _TransferError(f"{url} sent other bytes than expected (their checksum differs)")
         part.replace(target)
         return target
 
@@ -117,12 +117,12 @@ def _start(reply: Any) -> int:
 
 
 def _is_sound(path: Path, digest: str) -> bool:
-    """Whether the unpacked bytes have the sha256 ``digest``; a file that has not is deleted."""
+    """Whether a file has the checksum ``digest``; one that has not is deleted."""
     try:
-        if sha256(path) == digest:
+        if checksum(path, digest) == digest:
             return True
     except InputError:
         pass
-    _LOG.warning("%s does not have the expected sha256 and is deleted", path)
+    _LOG.warning("%s does not have the expected checksum and is deleted", path)
     path.unlink()
     return False

@@ -48,6 +48,15 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def checksum(path: Path, like: str) -> str:
+    """The checksum of a file, of the kind of ``like``: the sha256 of its unpacked bytes, 64 hex digits, or
+    ``"md5:"`` and 32 of them, of its bytes as they are, which is how older data sets are published."""
+    if not like.startswith("md5:"):
+        return sha256(path)
+    with path.open("rb") as file:
+        return f"md5:{hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()}"
+
+
 @contextmanager
 def unpacked(path: Path) -> Iterator[IO[bytes]]:
     """A file that can be mapped: the one at ``path``, or, where that is gzip, a temporary unpacked copy."""

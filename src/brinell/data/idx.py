@@ -2,6 +2,7 @@
 
 import os
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +16,9 @@ from brinell.errors import InputError, InputMissingError
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def load(images: Path, labels: Path | None = None, *, name: str | None = None) -> Arrays:
+def load(
+    images: Path, labels: Path | None = None, *, name: str | None = None, classes: Sequence[str] | None = None
+) -> Arrays:
     """Inputs and labels from two IDX files, gzip or not.
 
     labels: looked for beside the images when it is not given, ``images-idx3`` becoming ``labels-idx1``.
@@ -25,8 +28,8 @@ def load(images: Path, labels: Path | None = None, *, name: str | None = None) -
     x, y = read_idx(images), read_idx(labels or _labels_beside(images))
     name = name or images.name
     if x.dtype == np.uint8 and x.ndim == 3:
-        return Arrays(x[:, None], y, name=name, scale=255.0)
-    return Arrays(x, y, name=name)
+        return Arrays(x[:, None], y, name=name, scale=255.0, bounds=(0.0, 1.0), classes=classes)
+    return Arrays(x, y, name=name, classes=classes)
 
 
 def read_idx(path: Path) -> Array:

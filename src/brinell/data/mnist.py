@@ -1,15 +1,10 @@
 """MNIST, the handwritten digits of LeCun, Cortes and Burges: from a folder, the cache or the network."""
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 from brinell.data import idx
-from brinell.data.fetch import Fetcher
-from brinell.data.files import sha256
+from brinell.data.shelf import Shelf
 from brinell.data.sources import Arrays
-from brinell.errors import InputError, InputMissingError
 from brinell.progress import Progress, silent
 
 MIRRORS = (
@@ -34,42 +29,8 @@ def load(part: Literal["test", "train"], progress: Progress = silent) -> Arrays:
     be had.
     """
     name, stem = _PARTS[part]
-    images, labels = (_file(f"{stem}-{kind}-ubyte", progress) for kind in ("images-idx3", "labels-idx1"))
+    hint = " Each will do as it is or with .gz. Without a network, the data set digits needs no files."
+    shelf = Shelf(title="MNIST", folder="mnist", mirrors=MIRRORS, digests=DIGESTS, loose=True, hint=hint)
+    kinds = (f"{stem}-{kind}-ubyte" for kind in ("images-idx3", "labels-idx1"))
+    images, labels = (shelf.file(kind, f"{kind}.gz", progress=progress) for kind in kinds)
     return idx.load(images, labels, name=name)
-
-
-def cache_folder() -> Path:
-    """Where fetched files are kept: ``brinell/mnist`` in ``$XDG_CACHE_HOME``, or else in ``~/.cache``."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "brinell" / "mnist"
-
-
-def _folders() -> Iterator[Path]:
-    root = Path(os.environ.get("BRINELL_DATA") or "../shared/data")
-    yield from (root / "mnist", root)
-
-
-def _file(name: str, progress: Progress) -> Path:
-    packed = f"{name}.gz"
-    places = [folder / each for folder in _folders() for each in (name, packed)]
-    for path in (*places, cache_folder() / name):
-        if path.is_file():
-            return _checked(path, DIGESTS[name])
-    try:
-        return Fetcher(mirrors=MIRRORS, progress=progress)(packed, cache_folder(), DIGESTS[name])
-    except InputMissingError as problem:
-        raise InputMissingError(
-            f"{problem} The folder that BRINELL_DATA names will do as well. All four files: "
-            f"{', '.join(DIGESTS)}, each as it is or with .gz. Without a network, the data set digits needs "
-            "no files."
-        ) from problem
-
-
-def _checked(path: Path, digest: str) -> Path:
-    found = sha256(path)
-    if found != digest:
-        raise InputError(
-            f"{path} is not the original file of MNIST: the sha256 of its unpacked bytes is {found}, not "
-            f"{digest}. Replace it, or remove it to have it fetched."
-        )
-    return path

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from brinell.data.border import Array, Rows
-from brinell.data.sources import Arrays, Grouped, Selected, Source
+from brinell.data.images import Images
+from brinell.data.items import Fields
+from brinell.data.sources import Arrays, Grouped, Relabelled, Selected, Source
 from brinell.errors import InputError
 
 
@@ -76,12 +78,14 @@ class Fingerprint:
 
 def _labels(source: Source, rows: Rows) -> Tensor:
     match source:
-        case Arrays():
+        case Arrays() | Images() | Fields():
             return source.y[rows]
         case Selected():
             return _labels(source.source, source.index[rows])
         case Grouped():
             return _labels(source.source, rows)
+        case Relabelled():
+            return source.numbers[_labels(source.source, rows)]
     return source.block(rows)[1]
 
 

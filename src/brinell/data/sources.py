@@ -49,6 +49,7 @@ class Arrays:
 
     x: (N, ...) tensor, array or ``np.memmap`` of real numbers; divided by ``scale`` (255 brings bytes into
     [0, 1]) and converted block by block, never whole. y: (N,) integers or bool. groups: each (N,).
+    bounds, classes: what is known of them, see ``bounds_of`` and ``classes_of``.
     Raises InputError, InputTypeError for anything else; for NaN and infinity when the block is read.
     """
 
@@ -60,13 +61,22 @@ class Arrays:
         groups: Mapping[str, object] | None = None,
         name: str = "arrays",
         scale: float = 1.0,
+        bounds: Any = None,
+        classes: Sequence[str] | None = None,
     ) -> None:
         self.name = name
+        self.classes = None if classes is None else tuple(classes)
+        self._bounds = bounds
         self.x = as_inputs(x)
         self.y = as_labels(y)
         same_length(self.x, self.y)
         self.groups: Mapping[str, Array] = as_groups(groups or {}, len(self.y))
         self._scale = scale
+
+    @property
+    def bounds(self) -> Any:
+        """As in ``bounds_of``."""
+        return self._bounds
 
     def __len__(self) -> int:
         return len(self.y)
@@ -96,15 +106,9 @@ class Mapped:
         self.name = name
         self._dataset = dataset
         self._collate = collate
-        self._length = _length(dataset)
+        self._length = length_of(dataset)
         self.groups: Mapping[str, Array] = as_groups(groups or {}, self._length)
-        first = slice(0, 8)  # a transform that changes half the rows escapes one time in 256
-        if not all(torch.equal(*pair) for pair in zip(self.block(first), self.block(first), strict=True)):
-            raise InputError(
-                f"the data set {name!r} gives other values each time that it is asked for a row; an audit "
-                "must see the same rows again: leave random transforms (flips, crops, noise) out of the data "
-                "that are judged."
-            )
+        refuse_changing(self)
 
     def __len__(self) -> int:
         return self._length
@@ -130,7 +134,33 @@ class Mapped:
             ) from problem
 
 
-class Selected:
+def bounds_of(source: Source) -> Any:
+    """The range of the inputs of ``source``, (low, high), numbers or arrays; None where it does not know it."""
+    return getattr(source, "bounds", None)
+
+
+def classes_of(source: Source) -> tuple[str, ...] | None:
+    """The names of the classes of ``source`` by number; None where it does not know them."""
+    return getattr(source, "classes", None)
+
+
+class _About:
+    """Another source's ``source``: what it knows beside its rows is known of this one as well."""
+
+    source: Source
+
+    @property
+    def bounds(self) -> Any:
+        """As in ``bounds_of``."""
+        return bounds_of(self.source)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """As in ``classes_of``."""
+        return classes_of(self.source)
+
+
+class Selected(_About):
     """Rows of another source: ``index`` (n,) of row numbers, in any order, also repeated. Its name stays."""
 
     def __init__(self, source: Source, index: object) -> None:
@@ -147,7 +177,7 @@ class Selected:
         return self.source.block(self.index[rows])
 
 
-class Grouped:
+class Grouped(_About):
     """Another source with ``groups`` added, each (N,); they replace its own groups of the same name."""
 
     def __init__(self, source: Source, groups: Mapping[str, object]) -> None:
@@ -163,11 +193,61 @@ class Grouped:
         return self.source.block(rows)
 
 
+class Relabelled(_About):
+    """Another source whose labels are numbered as in ``classes``, the names of all classes in the order of a model.
+
+    Raises InputError for a source that knows no names, or that has one which is not among them.
+    """
+
+    def __init__(self, source: Source, classes: Sequence[str]) -> None:
+        self.source, self.name, self.groups = source, source.name, source.groups
+        self._classes = tuple(classes)
+        names = classes_of(source)
+        unknown = sorted(set(names or ()) - set(classes))
+        if names is None or unknown:
+            what = f"has the class {unknown[0]!r}, which is not among them" if unknown else "does not name its own"
+            raise InputError(f"the labels of {source.name} cannot be numbered by names of classes: it {what}.")
+        self.numbers = torch.tensor([self._classes.index(name) for name in names])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """As given."""
+        return self._classes
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def block(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """The chosen rows, as in ``Source``."""
+        x, y = self.source.block(rows)
+        return x, self.numbers[y]
+
+
+def follow(source: Source, classes: Sequence[str] | None) -> Source:
+    """``source`` with its labels in the order of ``classes``, where both are known and name the same things."""
+    names = classes_of(source)
+    if not classes or not names or names == tuple(classes) or not set(names) <= set(classes):
+        return source
+    return Relabelled(source, classes)
+
+
 def _numbers(rows: Rows, n: int) -> Sequence[int] | Array:
     return range(n)[rows] if isinstance(rows, slice) else rows
 
 
-def _length(dataset: Any) -> int:
+def refuse_changing(source: Source) -> None:
+    """Raise InputError where the first rows are others when they are read again."""
+    first = slice(0, 8)  # a transform that changes half the rows escapes one time in 256
+    if not all(torch.equal(*pair) for pair in zip(source.block(first), source.block(first), strict=True)):
+        raise InputError(
+            f"the data set {source.name!r} gives other values each time that it is asked for a row; an audit "
+            "must see the same rows again: leave random transforms (flips, crops, noise) out of the data "
+            "that are judged."
+        )
+
+
+def length_of(dataset: Any) -> int:
+    """The number of rows of a data set. Raises InputTypeError where it has none, InputError where that is 0."""
     try:
         n = len(dataset)
     except TypeError as problem:

@@ -22,7 +22,7 @@ def preflight(case: Case, modes: dict[nn.Module, bool]) -> tuple[str, ...]:
 
     The model must be in eval mode."""
     found = [
-        case.threat.suspicion(case.x, case.bounds), _near_chance(case), _labels_permuted(case),
+        case.threat.suspicion(case.x, case.bounds), _another_size(case), _near_chance(case), _labels_permuted(case),
         _normalised_twice(case), _are_shares(case), _was_training(modes), _wanted_is_true(case), *_outputs(case),
     ]  # fmt: skip
     return tuple(warning for warning in found if warning)
@@ -105,6 +105,17 @@ def _normalised_twice(case: Case) -> str | None:
     return (
         f"clean accuracy is {with_it.value:.1%} with normalize=(mean, std) and {without.value:.1%} without it: the "
         "network seems to normalise by itself. Leave normalize out."
+    )
+
+
+def _another_size(case: Case) -> str | None:
+    """Pictures of another size than those that the model was made for: many networks take them and do worse."""
+    size = case.model.frame.size if case.model.frame else None
+    if size is None or case.x.dim() != 4 or tuple(case.x.shape[2:]) == size:
+        return None
+    return (
+        f"the inputs are {case.x.shape[2]}x{case.x.shape[3]} and the model was made for {size[0]}x{size[1]}: pass "
+        "model.frame to what reads the pictures, or bring them to that size."
     )
 
 

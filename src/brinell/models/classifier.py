@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from brinell.bounds import Bounds
+from brinell.data.frames import Frame
 from brinell.errors import InputError, InputTypeError
 
 _HALF = (torch.float16, torch.bfloat16)
@@ -23,7 +24,8 @@ class Classifier(nn.Module):
         the raw input before ``net``. Leave it out where ``net`` normalises by itself.
 
     Calling it gives logits (N, K), at least float32; one logit ``z`` becomes the two logits ``(0, z)``.
-    ``training_log`` holds the record of the training where ``harden`` made the classifier, else None.
+    ``training_log`` holds the record of the training where ``harden`` made the classifier, else None; ``classes`` the
+    names of the classes by number and ``frame`` how pictures become inputs, where they are known (see ``load_model``).
     Raises InputTypeError and InputError on arguments that cannot be worked with."""
 
     mean: Tensor | None
@@ -39,6 +41,8 @@ class Classifier(nn.Module):
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
         self.training_log: Any = None
+        self.classes: tuple[str, ...] | None = None
+        self.frame: Frame | None = None
 
     @property
     def bounds(self) -> Bounds:

@@ -46,7 +46,8 @@ def same_modes(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _same_buffers(model: nn.Module) -> Iterator[None]:
-    tables = [(module._buffers, dict(module._buffers)) for module in model.modules()]
+    plain = (module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule))
+    tables = [(module._buffers, dict(module._buffers)) for module in plain]  # those of TorchScript stay in their place
     values = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
     try:
         yield
