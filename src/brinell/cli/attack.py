@@ -59,10 +59,11 @@ def attack(
         chosen = values.named(brinell.ATTACKS, "attack", name, parameter or ())
         _check_free(out)
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
+        goal = values.read_goal(target, loaded.classes)
         tables.say_plan(loaded, target, (chosen,), f"one attack, seed {seed}")
         x, y = loaded.source.block(slice(0, len(loaded.source)))
         result = brinell.attack(
-            chosen, loaded.model, x, y, loaded.threat, goal=values.read_goal(target), seed=seed,
+            chosen, loaded.model, x, y, loaded.threat, goal=goal, seed=seed,
             batch_size=batch_size, progress=display,
         )  # fmt: skip
         facts = {

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from brinell.case import as_inputs
+from brinell.case import as_inputs, check_seed
 from brinell.cli.output import say
+from brinell.cli.places import about
 from brinell.cli.progress import Display
 from brinell.cli.values import read_bounds
 from brinell.data import Source, read, stratified
@@ -42,40 +43,52 @@ class Loaded(NamedTuple):
     source: Source
     threat: Ball
     origin: Origin
+    classes: int
 
 
 def load(wanted: Wanted, display: Display) -> Loaded:
     """Find, build and read everything that a command names, and try the model on a row. Raises InputError."""
     display("loading model and data", 0, None)
-    ball = threat(wanted.threat)
+    with about("seed"):
+        check_seed(wanted.seed)
+    with about("threat"):
+        ball = threat(wanted.threat)
     model = load_model(wanted.model, wanted.weights, wanted.bounds, wanted.seed)
-    source = read(wanted.data, progress=partial(display, unit="bytes"))
-    if wanted.n is not None:
-        source = stratified(source, wanted.n, wanted.seed)
-    _try(model, source, ball, wanted.model)
+    with about("data"):
+        source = read(wanted.data, progress=partial(display, unit="bytes"))
+    with about("n"):
+        if wanted.n is not None:
+            source = stratified(source, wanted.n, wanted.seed)
+    classes = _try(model, source, ball, wanted.model)
     weights = None if wanted.weights is None else str(wanted.weights)
     origin = Origin(model=wanted.model, data=wanted.data, weights=weights, bounds=wanted.bounds, n=wanted.n)
-    return Loaded(model, source, ball, origin)
+    return Loaded(model, source, ball, origin, classes)
 
 
 def load_model(spec: str, weights: Path | None, bounds: str | None, seed: int) -> Classifier:
     """The model that ``file.py:function`` or ``package.module:function`` gives, in eval mode.
 
     seed: of the initial weights. Raises InputError, naming what is missing and what is there."""
-    found = _find(spec)
-    with same_random_state(seed):
+    with about("model"), same_random_state(seed):
+        found = _find(spec)
         built = found if isinstance(found, nn.Module) else _build(found, spec)
+    with about("bounds"):
+        model = _bounded(built, spec, bounds)
+    with about("weights"):
+        if weights is not None:
+            load_weights(model, weights)
+    return model.eval()
+
+
+def _bounded(built: nn.Module, spec: str, bounds: str | None) -> Classifier:
+    """With the range of its inputs."""
     if isinstance(built, Classifier):
         if bounds is not None:
             raise InputError(f"{spec} gives a Classifier, which has bounds {built.bounds} already; leave --bounds out.")
-        model = built
-    else:
-        if bounds is None:
-            say(f"{spec} gives an nn.Module: its inputs are taken to lie in 0:1; --bounds says otherwise.")
-        model = Classifier(built, read_bounds(bounds or "0:1"))
-    if weights is not None:
-        load_weights(model, weights)
-    return model.eval()
+        return built
+    if bounds is None:
+        say(f"{spec} gives an nn.Module: its inputs are taken to lie in 0:1; --bounds says otherwise.")
+    return Classifier(built, read_bounds(bounds or "0:1"))
 
 
 def _find(spec: str) -> Any:
@@ -164,13 +177,15 @@ def _build(found: Any, spec: str) -> nn.Module:
     return built
 
 
-def _try(model: Classifier, source: Source, ball: Ball, spec: str) -> None:
-    """One row through the model: what cannot go together is said before anything else is done."""
+def _try(model: Classifier, source: Source, ball: Ball, spec: str) -> int:
+    """One row through the model: what cannot go together is said before anything else is done. Returns the number of
+    classes."""
     x = as_inputs(model, source.block(slice(0, 1))[0])
-    ball.check(x, model.bounds.to(x))
+    with about("threat"):
+        ball.check(x, model.bounds.to(x))
     try:
         with evaluating(model), torch.no_grad():
-            model(x)
+            return int(model(x).shape[1])
     except InputError:
         raise
     except Exception as problem:

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from brinell.cli import screen
+
 if TYPE_CHECKING:
     from brinell.statistics import Rate
 
@@ -35,8 +37,7 @@ def print_json(facts: Any) -> None:
 
 def say(text: str = "", style: str = "") -> None:
     """A paragraph."""
-    console = _console()
-    console.print(Text(text, style), soft_wrap=not console.is_terminal)
+    _print(Text(text, style), soft_wrap=not sys.stdout.isatty())
 
 
 def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
@@ -46,17 +47,22 @@ def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     grid.add_column(overflow="fold")
     for left, right in pairs:
         grid.add_row(Text(left), Text(right))
-    _console().print(grid)
+    _print(grid)
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
-    """A table: the first columns hold ``words``, the others numbers, aligned to the right."""
+    """A table: the first columns hold ``words``, which may be broken into lines, the others numbers, aligned to the
+    right, which stay whole as long as the screen has room for them."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position < words else "right", overflow="fold")
+        if position < words:
+            table.add_column(Text(column), overflow="fold")
+        else:
+            widest = max((len(row[position]) for row in rows), default=0)
+            table.add_column(Text(column), justify="right", overflow="fold", min_width=widest)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    _console().print(table)
+    _print(table)
 
 
 def share(rate: "Rate") -> str:
@@ -67,7 +73,26 @@ def share(rate: "Rate") -> str:
     return f"{rate.value:.1%} ({low:.1%} to {high:.1%})"
 
 
-def _console() -> Console:
-    """stdout as it is now: it may have been sent elsewhere."""
+def cell(rate: "Rate") -> str:
+    """The same for a table, where room is dear."""
+    return f"{rate.value:.1%} ({span(rate)})" if rate.n else "undefined"
+
+
+def span(rate: "Rate") -> str:
+    """The Wilson interval alone, in percent."""
+    low, high = rate.wilson
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def _print(what: Any, soft_wrap: bool = False) -> None:
+    """To stdout as it is now: it may have been sent elsewhere."""
+    if screen.is_quiet():
+        return
     told = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, markup=False, emoji=False, width=None if told else _WIDTH)
+    console = Console(
+        highlight=False, markup=False, emoji=False, width=None if told else _WIDTH,
+        color_system="standard" if screen.colours(sys.stdout) else None,
+    )  # fmt: skip
+    with console.capture() as drawn:
+        console.print(what, soft_wrap=soft_wrap)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))

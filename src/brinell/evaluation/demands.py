@@ -170,7 +170,7 @@ def _rows_needed(rate: Rate, limit: float) -> int | None:
     while n < _MOST:
         n = max(n + 1, math.ceil(n * 1.05))
         if rate._replace(hits=math.floor(rate.value * n), n=n).low >= limit:
-            unit = 10 ** max(0, len(str(n)) - 2)
+            unit = int(10 ** max(0, len(str(n)) - 2))
             return math.ceil(n / unit) * unit
     return None
 
