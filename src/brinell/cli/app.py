@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from brinell import __version__
-from brinell.cli import options, screen
+from brinell.cli import completion, options, screen
 from brinell.cli.attack import attack
 from brinell.cli.attacks import attacks
 from brinell.cli.audit import audit
@@ -24,6 +24,7 @@ from brinell.cli.verify import verify
 app = typer.Typer(
     cls=Commands,
     rich_markup_mode=None,
+    add_completion=False,  # it is in cli/completion.py
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -47,13 +48,15 @@ def on_screen(command: Callable[..., None]) -> Callable[..., None]:
 
 
 for command in (demo, init, audit, verify, compare, curve, attack, harden, attacks):
-    app.command()(on_screen(command))
+    app.command(cls=completion.Command)(on_screen(command))
 
 
 @app.callback(invoke_without_command=True)
 def brinell(
     ctx: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    install_completion: completion.Install = False,  # noqa: ARG001 - these two exit by themselves
+    show_completion: completion.Show = False,  # noqa: ARG001
 ) -> None:
     """Measure how much a model gives under attack, and for whom it gives first; and harden it.
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brinell.cli import options
+from brinell.cli import names, options
+from brinell.cli.names import among
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +21,7 @@ def attack(
             metavar="ATTACK",
             help="What to run: see brinell attacks. PGD:steps=100,restarts=2 sets parameters, as -p does.",
             show_default=False,
+            autocompletion=among(names.attacks),
         ),
     ],
     model: options.Model,

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from brinell.cli import options
+from brinell.cli import names, options
+from brinell.cli.names import among
 
 
 def curve(
@@ -14,7 +15,10 @@ def curve(
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
     effort: Annotated[
-        str, typer.Option(metavar="quick|standard|thorough", help="How hard to try, at each eps.")
+        str,
+        typer.Option(
+            metavar="quick|standard|thorough", help="How hard to try, at each eps.", autocompletion=among(names.EFFORTS)
+        ),
     ] = "standard",
     shares: Annotated[
         str, typer.Option(metavar="SHARE,...", help="Which shares of the threat set's eps to try.")

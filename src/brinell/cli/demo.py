@@ -11,6 +11,7 @@ import typer
 
 from brinell.cli import options
 from brinell.cli.exits import if_interrupted
+from brinell.cli.names import among
 
 if TYPE_CHECKING:
     from brinell.cli.progress import Display
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from brinell.models import Classifier
 
 _Data: TypeAlias = Annotated[
-    str, typer.Option("--data", metavar="digits|mnist", help="5,000 digits that need no download, or all of MNIST.")
-]
+    str,
+    typer.Option(
+        "--data", metavar="digits|mnist", help="5,000 digits that need no download, or all of MNIST.",
+        autocompletion=among(("digits", "mnist")),
+    ),
+]  # fmt: skip
 _Out: TypeAlias = Annotated[
     Path | None,
     typer.Option(

@@ -52,6 +52,13 @@ class Commands(TyperGroup):
             places.point(ctx, problem)
             raise
 
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option --help, which is a plain no unless it is given: to make one of nothing, typer loads pydantic."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.default = False
+        return option
+
     def _main_shell_completion(self, *args: Any, **options: Any) -> None:
         """Answer the shell that asks for completions, if one does."""
         with completion.whole_words():

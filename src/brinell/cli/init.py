@@ -33,9 +33,10 @@ _QUESTIONS = (
 
 
 def init(file: _File = Path("audit.yaml"), yes: _Yes = False, force: _Force = False) -> None:
-    """Write a settings file for brinell audit, with a comment on every setting.
+    """Write a settings file for brinell audit.
 
-    Asks for model, data and attacker. What it did not ask for stands in the file as a comment.
+    Asks for model, data and attacker. Every setting stands in the file with a comment; those that were not asked for
+    are commented out.
 
     \b
     Example:

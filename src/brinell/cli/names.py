@@ -26,10 +26,10 @@ def _exported(room: str, table: str) -> list[str]:
 
 
 def among(names: Sequence[str] | Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:
-    """What typer asks for completions: those of the names that begin like a word, in any case."""
+    """What typer asks for completions: those of the names that begin like a word."""
 
     def complete(incomplete: str) -> list[str]:
         there = names() if callable(names) else names
-        return [name for name in there if name.lower().startswith(incomplete.lower())]
+        return [name for name in there if name.startswith(incomplete)]
 
     return complete

@@ -37,7 +37,7 @@ def print_json(facts: Any) -> None:
 
 def say(text: str = "", style: str = "") -> None:
     """A paragraph."""
-    _print(Text(text, style), soft_wrap=not sys.stdout.isatty())
+    _print(_console(), Text(text, style), soft_wrap=not sys.stdout.isatty())
 
 
 def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
@@ -47,22 +47,29 @@ def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     grid.add_column(overflow="fold")
     for left, right in pairs:
         grid.add_row(Text(left), Text(right))
-    _print(grid)
+    _print(_console(), grid)
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
     """A table: the first columns hold ``words``, which may be broken into lines, the others numbers, aligned to the
-    right, which stay whole as long as the screen has room for them."""
+    right, which stay whole where the screen has room for them."""
+    console = _console()
+    numbers = [max(_longest_word(columns[i]), *(len(row[i]) for row in rows), 0) for i in range(words, len(columns))]
+    least = [max(map(_longest_word, (columns[i], *(row[i] for row in rows)))) for i in range(words)]
+    frame = 3 * len(columns) - 1
+    roomy = sum(numbers) + sum(least) + frame <= console.width
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for position, column in enumerate(columns):
-        if position < words:
-            table.add_column(Text(column), overflow="fold")
-        else:
-            widest = max((len(row[position]) for row in rows), default=0)
-            table.add_column(Text(column), justify="right", overflow="fold", min_width=widest)
+    for column in columns[:words]:
+        table.add_column(Text(column), overflow="fold")
+    for column, width in zip(columns[words:], numbers, strict=True):
+        table.add_column(Text(column), justify="right", overflow="fold", width=width if roomy else None)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    _print(table)
+    _print(console, table)
+
+
+def _longest_word(text: str) -> int:
+    return max(map(len, text.split()), default=0)
 
 
 def share(rate: "Rate") -> str:
@@ -84,15 +91,19 @@ def span(rate: "Rate") -> str:
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
-def _print(what: Any, soft_wrap: bool = False) -> None:
-    """To stdout as it is now: it may have been sent elsewhere."""
-    if screen.is_quiet():
-        return
+def _console() -> Console:
+    """One as wide as stdout is now, which may have been sent elsewhere."""
     told = sys.stdout.isatty() or "COLUMNS" in os.environ
-    console = Console(
+    return Console(
         highlight=False, markup=False, emoji=False, width=None if told else _WIDTH,
         color_system="standard" if screen.colours(sys.stdout) else None,
     )  # fmt: skip
+
+
+def _print(console: Console, what: Any, soft_wrap: bool = False) -> None:
+    """Without spaces at the ends of lines, unless nothing is to be said."""
+    if screen.is_quiet():
+        return
     with console.capture() as drawn:
         console.print(what, soft_wrap=soft_wrap)
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))

@@ -65,7 +65,9 @@ class Demand:
                 f"{self} is demanded, but there is no group {unknown[0]!r}; there are: {', '.join(known)}."
             )
         if self.measure == "verdict" and not diagnose:
-            raise InputError(f"{self} is demanded, which needs the diagnosis; do not leave it out.")
+            raise InputError(
+                f"{self} is demanded, which needs the diagnosis; leave --no-diagnose (diagnose=False) out."
+            )
 
     def out_of_reach(self, n: int) -> str:
         """Why so few rows cannot meet the demand, however good the model is; empty where they can."""
