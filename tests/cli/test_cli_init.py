@@ -108,19 +108,20 @@ class Terminal:
             start_new_session=True, env=os.environ | {"TERM": "xterm", "COLUMNS": "80"},
         )  # fmt: skip
         os.close(theirs)
-        self.seen = ""
+        self.seen, self._read = "", 0
 
     def until(self, text: str) -> None:
         """Read until the text is seen after all that was read before."""
-        start, deadline = len(self.seen), time.monotonic() + 60
-        while text not in self.seen[start:]:
+        deadline = time.monotonic() + 60
+        while text not in self.seen[self._read :]:
             ready, _, _ = select.select([self._mine], [], [], max(0, deadline - time.monotonic()))
             assert ready, f"{text!r} did not come: {self.seen}"
             try:
                 self.seen += os.read(self._mine, 4096).decode()
             except OSError:  # it ended
                 break
-        assert text in self.seen[start:], self.seen
+        assert text in self.seen[self._read :], self.seen
+        self._read = self.seen.index(text, self._read) + len(text)
 
     def type(self, text: str) -> None:
         os.write(self._mine, text.encode())
@@ -163,6 +164,7 @@ def test_a_person_may_leave(key: str, workshop: Path) -> None:
     with Terminal(workshop, "init") as screen:
         screen.until("[brinell.models:SmallCNN]: ")
         if key == "Ctrl-C":
+            time.sleep(1)  # readline, while it begins, may miss a signal
             screen.process.send_signal(signal.SIGINT)
         else:
             screen.type("\x04")

@@ -53,19 +53,24 @@ def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
     """A table: the first columns hold ``words``, which may be broken into lines, the others numbers, aligned to the
     right, which stay whole where the screen has room for them."""
-    console = _console()
-    numbers = [max(_longest_word(columns[i]), *(len(row[i]) for row in rows), 0) for i in range(words, len(columns))]
-    least = [max(map(_longest_word, (columns[i], *(row[i] for row in rows)))) for i in range(words)]
-    frame = 3 * len(columns) - 1
-    roomy = sum(numbers) + sum(least) + frame <= console.width
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns[:words]:
-        table.add_column(Text(column), overflow="fold")
-    for column, width in zip(columns[words:], numbers, strict=True):
-        table.add_column(Text(column), justify="right", overflow="fold", width=width if roomy else None)
+    console, table = _console(), Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    widths = _widths([[column, *(row[i] for row in rows)] for i, column in enumerate(columns)], words, console.width)
+    for i, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        table.add_column(Text(column), justify="left" if i < words else "right", overflow="fold", width=width)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     _print(console, table)
+
+
+def _widths(cells: Sequence[Sequence[str]], words: int, room: int) -> list[int | None]:
+    """Of each column, None where it may be as wide as it comes. cells: by column, the first of each its title."""
+    free: list[int | None] = [None] * len(cells)
+    frame = 3 * len(cells) - 1
+    if sum(max(map(len, column)) for column in cells) + frame <= room:
+        return free
+    whole = [max(_longest_word(title), *map(len, numbers), 0) for title, *numbers in cells[words:]]
+    least = [max(map(_longest_word, column)) for column in cells[:words]]
+    return [*free[:words], *whole] if sum(whole) + sum(least) + frame <= room else free
 
 
 def _longest_word(text: str) -> int:
