@@ -59,3 +59,5 @@ from brinell.threats import threat as threat
 
 __version__: str
 __all__: list[str]
+
+def _exports() -> dict[str, str]: ...

@@ -159,6 +159,11 @@ def check_parts(model: Any, threat: Any, goal: Any = None, seed: Any = 0) -> Non
         raise InputTypeError(f'the threat is {threat!r}; pass a threat set such as Linf(0.3), or threat("linf:0.3").')
     if goal is not None and _is_no(goal, "bind"):
         raise InputTypeError(f"the goal is {goal!r}; pass Away(), or Toward(labels) with the wanted labels.")
+    check_seed(seed)
+
+
+def check_seed(seed: Any) -> None:
+    """Raise InputTypeError where the seed is no whole number, InputError outside 0..2**63 - 1."""
     if not isinstance(seed, Integral):
         raise InputTypeError(f"seed is {seed!r}; pass a whole number.")
     if not 0 <= int(seed) < 1 << 63:  # outside, several seeds would draw alike

@@ -3,6 +3,8 @@
 All are ``ValueError`` as well, so callers need not import them; the command line answers them with exit code 2.
 """
 
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """An argument, a file or a setting that cannot be worked with."""
@@ -22,3 +24,13 @@ class OutputExistsError(InputError, FileExistsError):
 
 class ModelFailedError(RuntimeError):
     """The model raised while it was attacked: names the rows, and what is kept. No wrong use, so no ``InputError``."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown word: ``"; did you mean KNOWN?"``, or nothing where none is near."""
+    from difflib import get_close_matches
+
+    by_case = {each.lower(): each for each in known}
+    longer = [each for each in by_case if word and each.startswith(word.lower())]
+    near = longer[:1] or get_close_matches(word.lower(), by_case, 1)
+    return f"; did you mean {by_case[near[0]]}?" if near else ""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
-from workshop import Run
+from workshop import Run, environment
 
 import brinell
 from brinell.cli.app import app
@@ -68,16 +68,33 @@ def test_every_command_has_help_with_an_example_of_its_own(name: str, run: Run) 
     assert max(map(len, ended.out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "demo"])
+def spellings(params: list[Any]) -> list[list[str]]:
+    """How each option can be written: on and off are two."""
+    options = [option for option in params if option.param_type_name == "option"]
+    return [names for option in options for names in (option.opts, option.secondary_opts) if names]
+
+
+EVERYWHERE = [["--quiet", "-q"], ["--no-color"], ["-h", "--help"]]  # tried here, with every command
+
+
+@every_command
 def test_every_option_is_tried(name: str) -> None:
-    tests = (HERE / f"test_cli_{name}.py").read_text()
-    options = [option.opts for option in COMMANDS[name].params if option.param_type_name == "option"]
-    missing = [opts for opts in options if "--help" not in opts and not any(f'"{opt}"' in tests for opt in opts)]
-    assert missing == []
+    tests = "".join(path.read_text() for path in HERE.glob(f"test_cli_{name}*.py"))
+    own = [opts for opts in spellings(COMMANDS[name].params) if opts not in EVERYWHERE and opts != ["--help", "-h"]]
+    assert [opts for opts in own if not any(f'"{opt}"' in tests for opt in opts)] == []
+
+
+def test_the_options_of_all_commands_are_tried() -> None:
+    tests = Path(__file__).read_text() + (HERE / "test_cli_completion.py").read_text()
+    root: Any = get_command(app)
+    assert [opts for opts in spellings(root.params) if not any(f'"{opt}"' in tests for opt in opts)] == []
+    for command in COMMANDS.values():
+        assert [opts for opts in (["--quiet", "-q"], ["--no-color"]) if opts not in spellings(command.params)] == []
 
 
 def test_the_examples_run_one_after_the_other(run: Run) -> None:
     shorter = {
+        "init": [],
         "harden": ["--epochs", "1", "--n", "400"],
         "attack": ["-p", "steps=2", "--n", "20"],
         "audit": ["--effort", "quick", "--n", "20"],
@@ -126,12 +143,85 @@ class Screen(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(("no_color", "red"), [("", True), ("1", False)])
-def test_errors_are_red_on_a_screen(no_color: str, red: bool, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("no_color", "words", "red"), [("", [], True), ("1", [], False), ("", ["--no-color"], False)])
+def test_errors_are_red_on_a_screen(
+    no_color: str, words: list[str], red: bool, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "stderr", screen := Screen())
     monkeypatch.setenv("NO_COLOR", no_color)
-    run("audt")
-    assert screen.getvalue().startswith("\x1b[31merror: " if red else "error: ")
+    monkeypatch.setenv("TERM", "xterm")
+    run("verify", "nowhere", *words)
+    error = screen.getvalue().rpartition("\n")[0].rpartition("\r")[2].rpartition("\n")[2]
+    assert ("\x1b[31merror: " in screen.getvalue()) == red
+    assert "error: there is no finished audit in nowhere" in re.sub(r"\x1b\[\d*[A-Z]", "", error)
+
+
+@pytest.mark.parametrize("word", ["--quiet", "-q"])
+def test_quiet_commands_say_nothing_but_errors(word: str, run: Run) -> None:
+    assert run("attacks", word) == (0, "", "")
+    assert run("attacks", word, "--json").out.startswith("[")
+    assert run("init", word) == (0, "", "")
+    words = ("audit", "nets.py:Linear", "toy.npz", "linf:0.05", "--attack", "FGSM", "--no-diagnose", word)
+    ended = run(*words, "--n", 20, "--out", "a")
+    assert (ended.code, ended.err, ended.out) == (0, "", "nets.py is imported\n")  # which the model itself prints
+    missed = run(*words, "--n", 20, "--out", "b", "--require", "robust_accuracy>=0.99")
+    assert missed.code == 3
+    assert missed.err.startswith("error: robust_accuracy>=0.99 is missed: ")
+    assert run("compare", "a", "b", word) == (0, "", "")
+    assert run("attacks").out  # silence ends with the command
+
+
+# Exit codes, by processes of their own
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["attacks"], 0),
+        (["audit", "nets.py:Breaks", "toy.npz", "linf:0.1"], 1),
+        (["audit", "nets.py:Linear", "toy.npz", "linf:0.1", "--seed", "-1"], 2),
+        (["audit", "nets.py:Linear", "toy.npz", "linf:0.3", "--n", "30", "--require", "robust_accuracy>=0.5"], 3),
+        (["audit", "nets.py:Stops", "toy.npz", "linf:0.1", "--batch-size", "8"], 130),
+    ],
+)  # fmt: skip
+def test_exit_codes(words: list[str], code: int, workshop: Path) -> None:
+    program = [sys.executable, "-c", START, *words]
+    ended = subprocess.run(program, env=environment(TMPDIR=str(workshop)), capture_output=True, text=True, check=False)
+    assert ended.returncode == code, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert bool(ended.stderr) == bool(code)
+    assert (ended.stdout + ended.stderr).replace("\n", "").isprintable()  # no control characters in a log
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["audit", "--seed", "-1"], "--seed"),
+        (["audit", "--seed", str(1 << 63)], "seed is 9223372036854775808; it must be at least 0 and below 2**63"),
+        (["audit", "--weights", "toy.npz"], "toy.npz"),
+        (["audit", "--weights", "none.safetensors"], "none.safetensors"),
+        (["audit", "--target", "2"], "a wanted label is 2; the model's classes are 0..1"),
+        (["audit", "--n", "500"], "n is 500; pass 1 to 120"),
+        (["audit", "--bounds", "1:0"], "bounds"),
+        (["audit", "--batch-size", "0"], "--batch-size"),
+        (["audit", "--budget", "1m", "--alone"], "--budget 1m and --alone exclude each other"),
+        (["audit", "--examples-from", "toy.npz"], "has no array x_adv"),
+        (["audit", "--out", "nets.py"], "nets.py is a file"),
+        (["audit", "--require", "worst_group:age>=0.5"], "there is no group 'age'"),
+        (["curve", "--seed", "-1"], "--seed"),
+        (["curve", "--target", "7"], "a wanted label is 7"),
+        (["attack", "FGSM", "--seed", "-1"], "--seed"),
+        (["attack", "FGSM", "--target", "-1"], "a wanted label is -1"),
+        (["harden", "--recipe", "Standard", "--out", "hard", "--seed", "-1"], "--seed"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_the_plan(words: list[str], says: str, run: Run) -> None:
+    cut = 2 if words[0] == "attack" else 1
+    ended = run(*words[:cut], "nets.py:Linear", "toy.npz", "linf:0.05", *words[cut:])
+    assert ended.code == 2
+    assert says in ended.err
+    assert "Threat" not in ended.out
+    assert not Path("runs").exists()
 
 
 @pytest.mark.parametrize(

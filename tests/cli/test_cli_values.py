@@ -68,7 +68,9 @@ def test_bounds_and_goals() -> None:
     for text in ("1", "0:1:2", "a:b", ""):
         with pytest.raises(InputError, match="write LOW:HIGH"):
             read_bounds(text)
-    assert read_goal(None) is None
-    goal = read_goal(0)
+    assert read_goal(None, 3) is None
+    goal = read_goal(2, 3)
     assert goal is not None
-    assert goal.labels == 0
+    assert goal.labels == 2
+    with pytest.raises(InputError, match=r"classes are 0\.\.2"):
+        read_goal(3, 3)

@@ -1,10 +1,14 @@
 """The entry point: which commands there are."""
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
 from brinell import __version__
+from brinell.cli import completion, options, screen
 from brinell.cli.attack import attack
 from brinell.cli.attacks import attacks
 from brinell.cli.audit import audit
@@ -13,24 +17,46 @@ from brinell.cli.curve import curve
 from brinell.cli.demo import demo
 from brinell.cli.exits import Commands
 from brinell.cli.harden import harden
+from brinell.cli.init import init
 from brinell.cli.verify import verify
 
 # Plain help: typer's boxes would have it import rich, and take twice as long.
 app = typer.Typer(
     cls=Commands,
     rich_markup_mode=None,
-    add_completion=False,
+    add_completion=False,  # it is in cli/completion.py
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, verify, compare, curve, attack, harden, attacks):
-    app.command()(command)
+
+
+def on_screen(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options that all have: what the screen is to show."""
+
+    @wraps(command)
+    def shown(*args: Any, quiet: bool, no_color: bool, **given: Any) -> None:
+        screen.ask(quiet, no_color)
+        command(*args, **given)
+
+    more = {"quiet": options.Quiet, "no_color": options.NoColor}
+    signature = inspect.signature(command)
+    keywords = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+                for name, kind in more.items()]  # fmt: skip
+    shown.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *keywords])  # type: ignore[attr-defined]
+    shown.__annotations__ = {**command.__annotations__, **more}
+    return shown
+
+
+for command in (demo, init, audit, verify, compare, curve, attack, harden, attacks):
+    app.command(cls=completion.Command)(on_screen(command))
 
 
 @app.callback(invoke_without_command=True)
 def brinell(
     ctx: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    install_completion: completion.Install = False,  # noqa: ARG001 - these two exit by themselves
+    show_completion: completion.Show = False,  # noqa: ARG001
 ) -> None:
     """Measure how much a model gives under attack, and for whom it gives first; and harden it.
 

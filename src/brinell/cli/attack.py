@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brinell.cli import options
+from brinell.cli import names, options
+from brinell.cli.names import among
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +21,7 @@ def attack(
             metavar="ATTACK",
             help="What to run: see brinell attacks. PGD:steps=100,restarts=2 sets parameters, as -p does.",
             show_default=False,
+            autocompletion=among(names.attacks),
         ),
     ],
     model: options.Model,
@@ -59,10 +61,11 @@ def attack(
         chosen = values.named(brinell.ATTACKS, "attack", name, parameter or ())
         _check_free(out)
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
+        goal = values.read_goal(target, loaded.classes)
         tables.say_plan(loaded, target, (chosen,), f"one attack, seed {seed}")
         x, y = loaded.source.block(slice(0, len(loaded.source)))
         result = brinell.attack(
-            chosen, loaded.model, x, y, loaded.threat, goal=values.read_goal(target), seed=seed,
+            chosen, loaded.model, x, y, loaded.threat, goal=goal, seed=seed,
             batch_size=batch_size, progress=display,
         )  # fmt: skip
         facts = {

@@ -25,9 +25,15 @@ def attacks(as_json: options.Json = False) -> None:
         output.print_json(facts)
         return
     columns = ["name", "access", "goals", "threats", "source"]
-    rows = [[*(fact[column] for column in columns), _parameters(fact)] for fact in facts]
-    titles = ["Attack", "access", "goals", "threat sets", "source", "parameters"]
-    output.say_table(titles, rows, words=len(titles))
+    output.say_table(
+        ["Attack", "access", "goals", "threat sets", "source"],
+        [[fact[column] for column in columns] for fact in facts],
+        words=len(columns),
+    )
+    output.say("Parameters, with their defaults")
+    output.say()
+    output.say_pairs([(fact["name"], _parameters(fact) or "none") for fact in facts])
+    output.say()
     output.say(f"Threat sets: {', '.join(f'{name}:EPS' for name in brinell.THREATS)}.")
 
 

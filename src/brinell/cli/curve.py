@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from brinell.cli import options
+from brinell.cli import names, options
+from brinell.cli.names import among
 
 
 def curve(
@@ -14,7 +15,10 @@ def curve(
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
     effort: Annotated[
-        str, typer.Option(metavar="quick|standard|thorough", help="How hard to try, at each eps.")
+        str,
+        typer.Option(
+            metavar="quick|standard|thorough", help="How hard to try, at each eps.", autocompletion=among(names.EFFORTS)
+        ),
     ] = "standard",
     shares: Annotated[
         str, typer.Option(metavar="SHARE,...", help="Which shares of the threat set's eps to try.")
@@ -46,13 +50,14 @@ def curve(
         chosen = values.read_numbers("shares", shares)
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
         cascade = choose(None, effort, loaded.threat)
+        goal = values.read_goal(target, loaded.classes)
         tables.say_plan(loaded, target, cascade, f"{effort}, seed {seed}, at {len(chosen)} sizes of the threat set")
         found = brinell.robustness_curve(
-            loaded.model, loaded.source, loaded.threat, shares=chosen, effort=effort, goal=values.read_goal(target),
+            loaded.model, loaded.source, loaded.threat, shares=chosen, effort=effort, goal=goal,
             seed=seed, batch_size=batch_size, progress=display,
         )  # fmt: skip
-        rows = [["0 (clean)", output.share(found.clean_accuracy)]]
-        rows += [[f"{point.eps:g}", output.share(point.robust_accuracy)] for point in found.points]
+        rows = [["0 (clean)", output.cell(found.clean_accuracy)]]
+        rows += [[f"{point.eps:g}", output.cell(point.robust_accuracy)] for point in found.points]
         output.say_table(["eps", f"left standing, n = {found.clean_accuracy.n:,}"], rows)
         output.say(tables.CAVEAT)
     if as_json:

@@ -11,6 +11,7 @@ import typer
 
 from brinell.cli import options
 from brinell.cli.exits import if_interrupted
+from brinell.cli.names import among
 
 if TYPE_CHECKING:
     from brinell.cli.progress import Display
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from brinell.models import Classifier
 
 _Data: TypeAlias = Annotated[
-    str, typer.Option("--data", metavar="digits|mnist", help="5,000 digits that need no download, or all of MNIST.")
-]
+    str,
+    typer.Option(
+        "--data", metavar="digits|mnist", help="5,000 digits that need no download, or all of MNIST.",
+        autocompletion=among(("digits", "mnist")),
+    ),
+]  # fmt: skip
 _Out: TypeAlias = Annotated[
     Path | None,
     typer.Option(
@@ -191,23 +196,33 @@ def conclusions(audits: "dict[str, Audit]") -> tuple[str, ...]:
 
 def _say_tables(audits: "dict[str, Audit]") -> None:
     """What every attack leaves alone, what the cascade leaves, and that by digit."""
-    from brinell.cli.output import say, say_table, share
+    from brinell.cli.output import cell, say, say_table
 
-    stages = next(iter(audits.values())).record.stages
-    rows = [
-        [name, share(audit.clean_accuracy), *(_alone(stage.alone) for stage in audit.record.stages),
-         share(audit.robust_accuracy)]
-        for name, audit in audits.items()
-    ]  # fmt: skip
     say()
-    say(f"Right answers at {THREAT}: clean, under each attack alone, and under all of them (95 % intervals)")
-    say_table(["network", "clean", *(stage.label for stage in stages), "cascade"], rows)
+    say(f"Right answers at {THREAT}: clean, under each attack alone, and under all of them one after the other")
+    say_table(["", *audits], _left(audits))
     digits = zip(*(audit.by_group("class") for audit in audits.values()), strict=True)
-    say("Left by the cascade, digit by digit")
+    say("Left by the cascade, digit by digit (95 % intervals)")
     say_table(
         ["digit", "n", *audits],
-        [[str(row[0].group), str(row[0].n), *(share(group.robust_accuracy) for group in row)] for row in digits],
+        [[str(row[0].group), str(row[0].n), *(cell(group.robust_accuracy) for group in row)] for row in digits],
     )
+
+
+def _left(audits: "dict[str, Audit]") -> list[list[str]]:
+    """A row for each attack, a column for each network."""
+    from brinell.cli.output import span
+
+    each = list(audits.values())
+    stages = zip(*(audit.record.stages for audit in each), strict=True)
+    interval = "  95 % interval"
+    return [
+        ["clean", *(f"{audit.clean_accuracy.value:.1%}" for audit in each)],
+        [interval, *(span(audit.clean_accuracy) for audit in each)],
+        *([stage[0].label, *(_alone(own.alone) for own in stage)] for stage in stages),
+        ["all of them: the cascade", *(f"{audit.robust_accuracy.value:.1%}" for audit in each)],
+        [interval, *(span(audit.robust_accuracy) for audit in each)],
+    ]
 
 
 def _alone(count: Any) -> str:

@@ -11,13 +11,18 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from brinell.cli import completion, places, screen
 from brinell.errors import InputError
 
 FAILED, MISUSED, MISSED, INTERRUPTED = 1, 2, 3, 130
 
 
 class MissedError(Exception):
-    """The command did its work, and the result is worse than what was demanded of it."""
+    """The command did its work, and the result is worse than what was demanded of it: a line for each demand."""
+
+
+class SeveralError(InputError):
+    """Several wrong uses found at once: a line for each."""
 
 
 class Commands(TyperGroup):
@@ -29,19 +34,35 @@ class Commands(TyperGroup):
         options["obj"] = list(sys.argv[1:] if words is None else words)
         standalone = options.get("standalone_mode", True)
         options["standalone_mode"] = False  # what is raised comes back here, and not onto the screen
-        if not standalone:
-            return super().main(*args, **options)
-        sys.exit(_code_of(lambda: super(Commands, self).main(*args, **options)))
+        with screen.fresh():
+            if not standalone:
+                return super().main(*args, **options)
+            sys.exit(_code_of(lambda: super(Commands, self).main(*args, **options)))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; Ctrl-C ends it in words."""
+        """Run the command; Ctrl-C ends it in words, and an error about a setting from a file points there."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
+        except (KeyboardInterrupt, typer.Abort) as stop:  # Abort: at a question
             _tell(str(stop) or "interrupted: nothing was kept.")
             raise typer.Exit(INTERRUPTED) from stop
         except EOFError as problem:  # typer would take it for an end that the user wanted
             raise RuntimeError(f"EOFError: {problem}") from problem
+        except InputError as problem:
+            places.point(ctx, problem)
+            raise
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option --help, which is a plain no unless it is given: to make one of nothing, typer loads pydantic."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.default = False
+        return option
+
+    def _main_shell_completion(self, *args: Any, **options: Any) -> None:
+        """Answer the shell that asks for completions, if one does."""
+        with completion.whole_words():
+            super()._main_shell_completion(*args, **options)
 
 
 @contextmanager
@@ -57,23 +78,29 @@ def _code_of(run: Callable[[], Any]) -> int:
     """The exit code of a run; says on stderr what went wrong."""
     try:
         result = run()
+    except SeveralError as problem:
+        return _fail(str(problem).splitlines(), MISUSED)
     except InputError as problem:
-        return _fail(str(problem), MISUSED)
+        return _fail([str(problem)], MISUSED)
     except MissedError as problem:
-        return _fail(str(problem), MISSED)
+        return _fail(str(problem).splitlines(), MISSED)
     except Exception as problem:
         # What the parser raises has its class in click or in typer itself, by the version.
         if hasattr(problem, "format_message"):
-            return _fail(_usage(problem), getattr(problem, "exit_code", MISUSED))
-        return _fail(_crash(problem), FAILED)
+            return _fail([_usage(problem)], getattr(problem, "exit_code", MISUSED))
+        return _fail([_crash(problem)], FAILED)
     return result if isinstance(result, int) else 0
 
 
 def _usage(problem: Any) -> str:
     """The parser's message, and where to look."""
-    command = getattr(getattr(problem, "ctx", None), "command_path", "brinell")
-    message = problem.format_message()
-    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See {command} --help."
+    ctx = getattr(problem, "ctx", None)
+    message, command = problem.format_message(), getattr(ctx, "command_path", "brinell")
+    stop = "" if message.endswith((".", "?")) else "."
+    file = places.file_of(ctx)
+    if file is not None and message.startswith("Missing argument"):
+        return f"{message}{stop} Give it, or write {problem.param.name}: in {file}."
+    return f"{message}{stop} See {command} --help."
 
 
 def _crash(problem: Exception) -> str:
@@ -88,11 +115,13 @@ def _crash(problem: Exception) -> str:
     return f"{what}. This should not happen; the traceback is in {file.name}, and BRINELL_DEBUG=1 shows it here."
 
 
-def _fail(message: str, code: int) -> int:
-    _tell(f"error: {message}", color="red")
+def _fail(messages: list[str], code: int) -> int:
+    for message in messages:
+        _tell(f"error: {message}", color="red")
     return code
 
 
 def _tell(message: str, color: str | None = None) -> None:
     """One line on stderr."""
-    typer.secho(" ".join(message.split()), err=True, fg=None if os.environ.get("NO_COLOR") else color)
+    coloured = screen.colours(sys.stderr)
+    typer.secho(" ".join(message.split()), err=True, fg=color if coloured else None, color=coloured)

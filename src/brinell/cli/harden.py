@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from brinell.cli import options
+from brinell.cli import names, options
 from brinell.cli.exits import if_interrupted
+from brinell.cli.names import among
 
 if TYPE_CHECKING:
     from brinell.cli.loading import Wanted
@@ -23,6 +24,7 @@ _Recipe: TypeAlias = Annotated[
         help="How to train: FastFGSM, PGDTraining, Tutorial or Standard. PGDTraining:steps=10 sets parameters, "
         "as -p does.",
         show_default=False,
+        autocompletion=among(names.recipes),
     ),
 ]
 _Out: TypeAlias = Annotated[

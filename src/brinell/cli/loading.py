@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from brinell import models
-from brinell.case import as_inputs
+from brinell.case import as_inputs, check_seed
 from brinell.cli.output import say
+from brinell.cli.places import about
 from brinell.cli.progress import Display
 from brinell.cli.values import read_bounds
 from brinell.data import Source, bounds_of, classes_of, read, stratified
@@ -43,38 +44,47 @@ class Loaded(NamedTuple):
     source: Source
     threat: Ball
     origin: Origin
+    classes: int
 
 
 def load(wanted: Wanted, display: Display) -> Loaded:
     """Find, build and read everything that a command names, and try the model on a row. Raises InputError."""
     display("loading model and data", 0, None)
-    ball = threat(wanted.threat)
+    with about("seed"):
+        check_seed(wanted.seed)
+    with about("threat"):
+        ball = threat(wanted.threat)
     built = build_model(wanted.model, wanted.weights, wanted.seed)
-    source = read_for(built, wanted.data, display)
-    model = _bounded(built, wanted, source).eval()
-    if wanted.n is not None:
-        source = stratified(source, wanted.n, wanted.seed)
-    _try(model, source, ball, wanted.model)
+    with about("data"):
+        source = read_for(built, wanted.data, display)
+    with about("bounds"):
+        model = _bounded(built, wanted, source).eval()
+    with about("n"):
+        if wanted.n is not None:
+            source = stratified(source, wanted.n, wanted.seed)
+    classes = _try(model, source, ball, wanted.model)
     weights = None if wanted.weights is None else str(wanted.weights)
     origin = Origin(model=wanted.model, data=wanted.data, weights=weights, bounds=wanted.bounds, n=wanted.n)
-    return Loaded(model, source, ball, origin)
+    return Loaded(model, source, ball, origin, classes)
 
 
 def build_model(spec: str, weights: Path | None, seed: int) -> nn.Module:
     """The model that ``file.py:function`` or ``package.module:function`` gives, or that ``br.load_model`` knows.
 
     seed: of the initial weights. Raises InputError, naming what is missing and what is there."""
-    if is_program(spec):
-        if weights is not None:
+    if is_program(spec) and weights is not None:
+        with about("weights"):
             raise InputError(f"{spec} holds its weights itself; leave --weights out.")
-        return load_program(spec)
-    if is_known(spec):
-        return models.load_model(spec, weights=weights)
-    found = _find(spec)
-    with same_random_state(seed):
+    with about("model"), same_random_state(seed):
+        if is_program(spec):
+            return load_program(spec)
+        if is_known(spec):
+            return models.load_model(spec, weights=weights)
+        found = _find(spec)
         built = found if isinstance(found, nn.Module) else _build(found, spec)
-    if weights is not None:
-        load_weights(built, weights)
+    with about("weights"):
+        if weights is not None:
+            load_weights(built, weights)
     return built
 
 
@@ -195,13 +205,15 @@ def _build(found: Any, spec: str) -> nn.Module:
     return built
 
 
-def _try(model: Classifier, source: Source, ball: Ball, spec: str) -> None:
-    """One row through the model: what cannot go together is said before anything else is done."""
+def _try(model: Classifier, source: Source, ball: Ball, spec: str) -> int:
+    """One row through the model: what cannot go together is said before anything else is done. Returns the number of
+    classes."""
     x = as_inputs(model, source.block(slice(0, 1))[0])
-    ball.check(x, model.bounds.to(x))
+    with about("threat"):
+        ball.check(x, model.bounds.to(x))
     try:
         with evaluating(model), torch.no_grad():
-            model(x)
+            return int(model(x).shape[1])
     except InputError:
         raise
     except Exception as problem:

@@ -6,6 +6,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from brinell.cli.names import DATA, MODELS, THREATS, among
+
 _argument = partial(typer.Argument, show_default=False)
 _option = partial(typer.Option, show_default=False)  # unset, unless its help says otherwise
 
@@ -15,6 +17,7 @@ Model: TypeAlias = Annotated[
         metavar="MODEL",
         help="What to attack: file.py:function or package.module:function, which returns an nn.Module or a "
         "Classifier; such as brinell.models:SmallCNN. Also hf:NAME, timm:NAME, or a .pt2 or TorchScript file.",
+        autocompletion=among(MODELS),
     ),
 ]
 Data: TypeAlias = Annotated[
@@ -24,6 +27,7 @@ Data: TypeAlias = Annotated[
         help="Inputs and true labels: digits, mnist, fashion-mnist, cifar10, gtsrb, adult (:train for their training "
         "parts); an .npz (x, y, optional group_*); IDX files: images.idx,labels.idx; a folder of images: "
         "photos:size=32; a table: people.csv:label=income,groups=sex+race.",
+        autocompletion=among(DATA),
     ),
 ]
 Threat: TypeAlias = Annotated[
@@ -32,6 +36,7 @@ Threat: TypeAlias = Annotated[
         metavar="THREAT",
         help="What the attacker may change: linf:0.3, linf:8/255, l2:0.5, l1:10, l0:20; in the data's own unit. With "
         "@8bit behind it (linf:8/255@8bit) only inputs that an 8-bit file can hold count.",
+        autocompletion=among(THREATS),
     ),
 ]
 Weights: TypeAlias = Annotated[
@@ -66,7 +71,8 @@ Rows: TypeAlias = Annotated[
     ),
 ]
 Seed: TypeAlias = Annotated[
-    int, typer.Option(metavar="NUMBER", help="Seed of everything random: same seed, same result.")
+    int,
+    typer.Option(metavar="NUMBER", min=0, help="Seed of everything random: same seed, same result."),
 ]
 BatchSize: TypeAlias = Annotated[
     int | None,
@@ -84,4 +90,8 @@ Parameters: TypeAlias = Annotated[
 Json: TypeAlias = Annotated[
     bool,
     typer.Option("--json", help="Print JSON on stdout, and nothing else there; words go to stderr."),
+]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors; --json still prints.")]
+NoColor: TypeAlias = Annotated[
+    bool, typer.Option("--no-color", help="No colours; NO_COLOR in the environment does the same.")
 ]

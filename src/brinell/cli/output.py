@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from brinell.cli import screen
+
 if TYPE_CHECKING:
     from brinell.statistics import Rate
 
@@ -35,8 +37,7 @@ def print_json(facts: Any) -> None:
 
 def say(text: str = "", style: str = "") -> None:
     """A paragraph."""
-    console = _console()
-    console.print(Text(text, style), soft_wrap=not console.is_terminal)
+    _print(_console(), Text(text, style), soft_wrap=not sys.stdout.isatty())
 
 
 def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
@@ -46,17 +47,34 @@ def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     grid.add_column(overflow="fold")
     for left, right in pairs:
         grid.add_row(Text(left), Text(right))
-    _console().print(grid)
+    _print(_console(), grid)
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
-    """A table: the first columns hold ``words``, the others numbers, aligned to the right."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position < words else "right", overflow="fold")
+    """A table: the first columns hold ``words``, which may be broken into lines, the others numbers, aligned to the
+    right, which stay whole where the screen has room for them."""
+    console, table = _console(), Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    widths = _widths([[column, *(row[i] for row in rows)] for i, column in enumerate(columns)], words, console.width)
+    for i, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        table.add_column(Text(column), justify="left" if i < words else "right", overflow="fold", width=width)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    _console().print(table)
+    _print(console, table)
+
+
+def _widths(cells: Sequence[Sequence[str]], words: int, room: int) -> list[int | None]:
+    """Of each column, None where it may be as wide as it comes. cells: by column, the first of each its title."""
+    free: list[int | None] = [None] * len(cells)
+    frame = 3 * len(cells) - 1
+    if sum(max(map(len, column)) for column in cells) + frame <= room:
+        return free
+    whole = [max(_longest_word(title), *map(len, numbers), 0) for title, *numbers in cells[words:]]
+    least = [max(map(_longest_word, column)) for column in cells[:words]]
+    return [*free[:words], *whole] if sum(whole) + sum(least) + frame <= room else free
+
+
+def _longest_word(text: str) -> int:
+    return max(map(len, text.split()), default=0)
 
 
 def share(rate: "Rate") -> str:
@@ -67,7 +85,30 @@ def share(rate: "Rate") -> str:
     return f"{rate.value:.1%} ({low:.1%} to {high:.1%})"
 
 
+def cell(rate: "Rate") -> str:
+    """The same for a table, where room is dear."""
+    return f"{rate.value:.1%} ({span(rate)})" if rate.n else "undefined"
+
+
+def span(rate: "Rate") -> str:
+    """The Wilson interval alone, in percent."""
+    low, high = rate.wilson
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
 def _console() -> Console:
-    """stdout as it is now: it may have been sent elsewhere."""
+    """One as wide as stdout is now, which may have been sent elsewhere."""
     told = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, markup=False, emoji=False, width=None if told else _WIDTH)
+    return Console(
+        highlight=False, markup=False, emoji=False, width=None if told else _WIDTH,
+        color_system="standard" if screen.colours(sys.stdout) else None,
+    )  # fmt: skip
+
+
+def _print(console: Console, what: Any, soft_wrap: bool = False) -> None:
+    """Without spaces at the ends of lines, unless nothing is to be said."""
+    if screen.is_quiet():
+        return
+    with console.capture() as drawn:
+        console.print(what, soft_wrap=soft_wrap)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from brinell.attacks import Attack
 from brinell.cli.loading import Loaded
-from brinell.cli.output import say, say_pairs, say_table, share
+from brinell.cli.output import cell, say, say_pairs, say_table
 from brinell.errors import InputError
-from brinell.evaluation import Audit, Diagnosis, GroupGap, GroupRow
+from brinell.evaluation import Answer, Audit, Demand, Diagnosis, GroupGap, GroupRow
 from brinell.evaluation.cascades import describe
 from brinell.evaluation.record import StageResult
 from brinell.report.words import evidence, sight
@@ -48,6 +48,19 @@ def say_plan(
         ("Protocol", f"{protocol}: {steps}{leaves}. A judge, not the attack, decides what counts."),
     ])  # fmt: skip
     say()
+
+
+def say_demands(demands: Sequence[Demand], n: int) -> None:
+    """What so few rows cannot show, however good the model is."""
+    for words in filter(None, (demand.out_of_reach(n) for demand in demands)):
+        say(f"Warning: {words}", "yellow")
+
+
+def say_answers(answers: Sequence[Answer]) -> None:
+    """The demands that are met; those that are missed are errors, and said as such."""
+    if met := [each for each in answers if each.met]:
+        say()
+        say_pairs([(f"{each.demand} is met", each.words) for each in met])
 
 
 def _meaning(ball: Ball) -> str:
@@ -110,7 +123,7 @@ def _say_stages(stages: Sequence[StageResult], right: int, n: int) -> None:
     for stage in stages:
         attacked = right if alone else stage.before
         cost = f"{stage.gradients / attacked:.1f}" if attacked else "-"
-        own = [share(stage.alone.rate)] if stage.alone is not None else []
+        own = [cell(stage.alone.rate)] if stage.alone is not None else []
         rows.append([stage.label, str(stage.before), str(stage.after), f"{stage.after / n:.1%}", *own, cost])
     own = ["left if alone"] if alone else []
     say_table(["Attack", "standing before", "after", "left", *own, "gradients per row"], rows)
@@ -124,8 +137,7 @@ def _say_group(audit: Audit, names: tuple[str, ...]) -> None:
         rows = sorted(every, key=lambda row: row.robust_accuracy.value)[:_LONGEST]
         note = f" (the {_LONGEST} lowest of {len(every)})"
     cells = [
-        [_name(row.group), str(row.n), share(row.clean_accuracy), share(row.robust_accuracy), _flag(row)]
-        for row in rows
+        [_name(row.group), str(row.n), cell(row.clean_accuracy), cell(row.robust_accuracy), _flag(row)] for row in rows
     ]
     say_table([" and ".join(names) + note, "n", "clean accuracy", "robust accuracy", ""], cells)
     say(f"{_worst_words(audit.worst_group(*names))} {_gap_words(audit.gap(*names))}")

@@ -5,7 +5,9 @@ from dataclasses import fields
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from brinell.errors import InputError
+import torch
+
+from brinell.errors import InputError, nearest
 from brinell.goals import Toward
 
 _Kind = TypeVar("_Kind")
@@ -30,9 +32,15 @@ def read_numbers(name: str, text: str) -> tuple[float, ...]:
         ) from problem
 
 
-def read_goal(target: int | None) -> Toward | None:
-    """The goal of an attacker who wants the label ``target``; None, which is any wrong label, without one."""
-    return None if target is None else Toward(target)
+def read_goal(target: int | None, classes: int) -> Toward | None:
+    """The goal of an attacker who wants the label ``target``; None, which is any wrong label, without one.
+
+    Raises InputError where the model has no such class."""
+    if target is None:
+        return None
+    goal = Toward(target)
+    goal.bind(torch.zeros(1, dtype=torch.int64), classes)
+    return goal
 
 
 def named(kinds: Mapping[str, type[_Kind]], what: str, text: str, pairs: Iterable[str] = ()) -> _Kind:
@@ -42,7 +50,7 @@ def named(kinds: Mapping[str, type[_Kind]], what: str, text: str, pairs: Iterabl
     name, _, inline = text.partition(":")
     found = {each.lower(): kind for each, kind in kinds.items()}.get(name.strip().lower())
     if found is None:
-        raise InputError(f"there is no {what} {name!r}; choose one of {', '.join(kinds)}.")
+        raise InputError(f"there is no {what} {name!r}; choose one of {', '.join(kinds)}{nearest(name, kinds)}.")
     return found(**_parameters(found, [*filter(None, inline.split(",")), *pairs]))
 
 

@@ -5,6 +5,7 @@ from brinell.evaluation.budget import read_budget
 from brinell.evaluation.cascades import choose
 from brinell.evaluation.comparison import Comparison, Contrast, compare
 from brinell.evaluation.curve import CurvePoint, RobustnessCurve, Walk, run_curve
+from brinell.evaluation.demands import Answer, Demand, read_demand
 from brinell.evaluation.diagnosis import examine, right_rows
 from brinell.evaluation.efforts import EFFORTS, Cascade, within
 from brinell.evaluation.findings import VERDICTS, Diagnosis, Finding
@@ -17,12 +18,14 @@ from brinell.evaluation.spread import Spread, spread_of
 from brinell.evaluation.verify import Discrepancy, Verification, verify_run
 
 __all__ = [
+    "Answer",
     "Audit",
     "AuditRecord",
     "Cascade",
     "Comparison",
     "Contrast",
     "CurvePoint",
+    "Demand",
     "Diagnosis",
     "Discrepancy",
     "EFFORTS",
@@ -43,6 +46,7 @@ __all__ = [
     "examine",
     "load_audit",
     "read_budget",
+    "read_demand",
     "read_given",
     "within",
     "read_record",

@@ -65,18 +65,23 @@ class RunFolder:
         """Make the folder, or take up the unfinished run in it if its settings are the same.
 
         Raises OutputExistsError where something is there and ``resume`` is off, InputError where it is another run."""
-        if self.path.exists() and not self.path.is_dir():
-            raise OutputExistsError(f"{self.path} is a file; name a folder that does not exist yet.")
-        if self.path.exists() and any(self.path.iterdir()):
-            if not resume:
-                raise OutputExistsError(
-                    f"the folder {self.path} exists and is not empty; resume it (--resume, resume=True) or "
-                    "name another."
-                )
+        if self.check_free(resume):
             self._compare(settings)
         if not self.finished:
             (self.path / _PARTS).mkdir(parents=True, exist_ok=True)
             write_json(settings, self.path / _SETTINGS)
+
+    def check_free(self, resume: bool) -> bool:
+        """Whether something is there to be resumed. Raises OutputExistsError where that is not wanted."""
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputExistsError(f"{self.path} is a file; name a folder that does not exist yet.")
+        if not self.path.exists() or not any(self.path.iterdir()):
+            return False
+        if not resume:
+            raise OutputExistsError(
+                f"the folder {self.path} exists and is not empty; resume it (--resume, resume=True) or name another."
+            )
+        return True
 
     def _compare(self, settings: Settings) -> None:
         source = self.path / (RECORD if self.finished else _SETTINGS)

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -75,6 +76,7 @@ class _Job:
     options: Options
     room: Room
     blind: bool  # the model gives no gradient
+    sofar: Counter[str]  # rows that this session attacked, and that stand
 
     def case(self, rows: slice) -> Case:
         x, y = self.source.block(rows)
@@ -143,7 +145,7 @@ def _prepare(
         check_logits(torch.zeros(len(found.y), classes) - 1, found.y, model)  # names the row
     goal = goal.bind(found.y.to(first.x.device), classes)
     facts = _settings(model, source, threat, goal, cascade, options, found, batch, classes, tuple(groups))
-    return _Job(model, source, threat, goal, cascade, groups, facts, options, Room(batch), blind)
+    return _Job(model, source, threat, goal, cascade, groups, facts, options, Room(batch), blind, Counter())
 
 
 def _settings(  # noqa: PLR0913 - a record has many fields
@@ -211,10 +213,11 @@ def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case, purse: 
     for stage, attack in enumerate(job.cascade):
         if job.blind and attack.access == "gradients":
             continue
-        told = replace(case, tick=_Meter(job, rows, stage), enough=_limit(purse, rows, block))
+        told = replace(case, tick=_Meter(job, rows, stage, block), enough=_limit(purse, rows, block))
         job.room.work(
             lambda batch: run_stage(replace(told, batch=batch), block, stage, attack, job.options.alone)  # noqa: B023
         )
+    job.sofar.update(rows=len(case), standing=int(block.standing.sum()))
     folder.write_rows(rows, block.x_adv)
     kept = job.facts.examples == "all"
     read_back = (lambda: folder.read_rows(rows)) if kept else (lambda: block.x_adv.cpu())
@@ -255,10 +258,12 @@ def _what_was_noted(job: _Job, folder: RunFolder) -> tuple[str, ...]:
 class _Meter:
     """Turns steps of one attack on one block into rows of the audit, by the share of the cascade's most steps."""
 
-    def __init__(self, job: _Job, rows: slice, stage: int) -> None:
+    def __init__(self, job: _Job, rows: slice, stage: int, block: Block) -> None:
         budgets = [attack.budget for attack in job.cascade]
         self._before, self._most, self._total = sum(budgets[:stage]), budgets[stage], sum(budgets)
-        self._label = f"attacking: {job.facts.cascade[stage].label}"
+        standing = job.sofar["standing"] + int(block.standing.sum())
+        of = job.sofar["rows"] + rows.stop - rows.start
+        self._label = f"attacking: {job.facts.cascade[stage].label}, {standing:,} of {of:,} standing"
         self._job, self._rows, self._steps = job, rows, 0
         self(0)
 

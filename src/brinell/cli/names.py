@@ -1,0 +1,35 @@
+"""Names that a command line can be completed with, found without loading torch."""
+
+from collections.abc import Callable, Sequence
+
+EFFORTS = ("quick", "standard", "thorough")
+DATA = ("digits", "digits:train", "mnist", "mnist:train")
+MODELS = ("brinell.models:SmallCNN", "brinell.models:TutorialCNN", "brinell.models:tutorial_classifier")
+THREATS = ("linf:8/255", "linf:0.3", "l2:0.5", "l1:10", "l0:20")  # examples: any number can stand there
+
+
+def attacks() -> list[str]:
+    """The attacks that there are."""
+    return _exported("brinell.attacks", "ATTACKS")
+
+
+def recipes() -> list[str]:
+    """The recipes that there are."""
+    return _exported("brinell.defenses", "RECIPES")
+
+
+def _exported(room: str, table: str) -> list[str]:
+    """What a room gives to the public, less the table of it all: the stub of the package tells."""
+    from brinell import _exports
+
+    return [name for name, module in _exports().items() if module == room and name != table]
+
+
+def among(names: Sequence[str] | Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:
+    """What typer asks for completions: those of the names that begin like a word."""
+
+    def complete(incomplete: str) -> list[str]:
+        there = names() if callable(names) else names
+        return [name for name in there if name.startswith(incomplete)]
+
+    return complete
