@@ -1,0 +1,1 @@
+"""Outputs: a record in; text, tables, pictures and files for other tools out."""

@@ -1,0 +1,196 @@
+"""What is demanded of an audit, such as ``robust_accuracy>=0.6``: the interval's pessimistic end decides."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+
+from brinell.errors import InputError
+from brinell.statistics import LEVEL, Rate, simultaneous
+
+if TYPE_CHECKING:
+    from brinell.evaluation import Audit, GroupRow
+
+Metric: TypeAlias = Literal["clean_accuracy", "robust_accuracy", "worst_group", "gap", "verdict"]
+Comparison: TypeAlias = Literal[">=", "<="]
+
+EXAMPLES = "robust_accuracy>=0.6, clean_accuracy>=0.9, worst_group:sex>=0.5, gap:sex<=0.1, sound or doubtful"
+_TEXT = re.compile(r"(?P<metric>\w+)\s*(?::(?P<groups>.+?))?\s*(?P<comparison>[<>]=?|==?)\s*(?P<limit>[^<>=]+)")
+_BY_GROUP = ("worst_group", "gap")
+_VERDICTS = ("sound", "doubtful")  # the best first; an unsound audit meets no demand
+
+
+class Answer(NamedTuple):
+    """Whether an audit meets a requirement, and why, in words with numbers.
+
+    value: what was measured. bound: the pessimistic end of its interval, which decided. Both NaN for a verdict."""
+
+    requirement: "Requirement"
+    met: bool
+    words: str
+    value: float = math.nan
+    bound: float = math.nan
+
+    def __str__(self) -> str:
+        return f"{self.requirement}: {'met' if self.met else 'missed'}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A demand on an audit.
+
+    limit: a share in 0..1, or "sound" or "doubtful" for the metric "verdict". groups: whose worst group or gap is
+    meant, several names for the intersection; none means every attribute of the audit, one after the other.
+    Raises InputError on a limit that nothing can be compared with, and on groups where there are none to name."""
+
+    metric: Metric
+    limit: float | str
+    groups: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.metric not in get_args(Metric):
+            raise InputError(f"there is no metric {self.metric!r} to require; write {EXAMPLES}.")
+        if self.groups and self.metric not in _BY_GROUP:
+            raise InputError(f"{self.metric} has no groups; write worst_group:{self.groups[0]}>=0.5 or gap:...<=0.1.")
+        if self.metric == "verdict":
+            if self.limit not in _VERDICTS:
+                raise InputError(f"the verdict required is {self.limit!r}; choose one of {', '.join(_VERDICTS)}.")
+        elif isinstance(self.limit, str | bool) or not 0 <= self.limit <= 1:
+            raise InputError(f"{self.metric} is compared with {self.limit!r}; give a share in 0..1, as 0.6 or 60%.")
+
+    @classmethod
+    def read(cls, text: str) -> "Requirement":
+        """The requirement that a text such as ``"worst_group:sex>=0.5"`` or ``"sound"`` names. Raises InputError."""
+        if text.strip() in _VERDICTS:
+            return cls("verdict", text.strip())
+        found = _TEXT.fullmatch(text.strip())
+        if found is None or found["metric"] not in get_args(Metric) or found["metric"] == "verdict":
+            raise InputError(f"the requirement {text!r} is not understood; write {EXAMPLES}.")
+        names = tuple(name.strip() for name in (found["groups"] or "").split(",") if name.strip())
+        wanted = cls(found["metric"], _share(found["limit"], text), names)  # type: ignore[arg-type]  # checked above
+        if found["comparison"] != wanted.comparison:
+            raise InputError(f"the requirement {text!r} compares the wrong way; write {wanted}.")
+        return wanted
+
+    @property
+    def comparison(self) -> Comparison:
+        """How the measured value has to stand to the limit."""
+        return "<=" if self.metric == "gap" else ">="
+
+    def __str__(self) -> str:
+        if isinstance(self.limit, str):
+            return self.limit
+        names = f":{','.join(self.groups)}" if self.groups else ""
+        return f"{self.metric}{names}{self.comparison}{self.limit:g}"
+
+    def check_possible(self, groups: Iterable[str], *, diagnose: bool) -> None:
+        """Raise InputError where an audit with these groups ("class" is always there) cannot answer: before any work.
+
+        diagnose: whether the audit makes a diagnosis."""
+        known = [*dict.fromkeys(["class", *groups])]
+        for name in self.groups:
+            if name not in known:
+                raise InputError(f"{self} names the group {name!r}; these data have: {', '.join(known)}.")
+        if self.metric == "verdict" and not diagnose:
+            raise InputError(f"{self} needs the diagnosis, which was turned off; leave it on (diagnose=True).")
+
+    def check(self, audit: "Audit") -> Answer:
+        """Whether ``audit`` meets this. Raises InputError where it cannot tell: no such group, no diagnosis."""
+        self.check_possible(audit.record.settings.data.groups, diagnose=audit.diagnosis is not None)
+        if self.metric == "verdict":
+            return self._of_verdict(audit)
+        if self.metric not in _BY_GROUP:
+            return self._of_rate(audit)
+        every = [self.groups] if self.groups else [(name,) for name in audit.record.settings.data.groups]
+        answer = self._of_worst if self.metric == "worst_group" else self._of_gap
+        answers = [answer(audit, names) for names in every]
+        told = [each for each in answers if not math.isnan(each.bound)] or answers
+        return min(told, key=lambda each: -each.bound if self.comparison == "<=" else each.bound)
+
+    def _of_verdict(self, audit: "Audit") -> Answer:
+        assert audit.diagnosis is not None
+        found = "; ".join(f"{finding.name}: {finding.outcome}" for finding in audit.diagnosis.concerns)
+        met = audit.diagnosis.verdict in _VERDICTS[: _VERDICTS.index(str(self.limit)) + 1]
+        return Answer(self, met, f"the verdict is {audit.diagnosis.verdict}" + (f" ({found})" if found else ""))
+
+    def _of_rate(self, audit: "Audit") -> Answer:
+        rate = audit.clean_accuracy if self.metric == "clean_accuracy" else audit.robust_accuracy
+        name = self.metric.replace("_", " ")
+        return self._answer(f"the {name} is {_rate(rate)}", rate.value, rate.low)
+
+    def _of_worst(self, audit: "Audit", names: tuple[str, ...]) -> Answer:
+        rows, left_out = _speaking(audit.by_group(*names))
+        rates = simultaneous([row.robust_accuracy for row in rows])
+        rate, row = min(zip(rates, rows, strict=True), key=lambda pair: (pair[0].low, pair[0].value))
+        words = f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}{_sight(rows, left_out)}"
+        return self._answer(words, rate.value, rate.low)
+
+    def _of_gap(self, audit: "Audit", names: tuple[str, ...]) -> Answer:
+        rows, left_out = _speaking(audit.by_group(*names))
+        found = audit.gap(*names)
+        if found.best is None:
+            return Answer(self, False, f"{' and '.join(names)} has fewer than two groups with rows, and so no gap")
+        between = f"the gap between {_name(names, found.best)} and {_name(names, found.worst)}"
+        width = f"{found.value:.1%} (simultaneous {LEVEL:.0%} interval {found.low:.1%} to {found.high:.1%})"
+        return self._answer(f"{between} is {width}{_sight(rows, left_out)}", found.value, found.high)
+
+    def _answer(self, words: str, value: float, bound: float) -> Answer:
+        """Compare the pessimistic end, and say so."""
+        limit = float(self.limit)
+        down = self.comparison == ">="
+        met = not math.isnan(value) and (bound >= limit if down else bound <= limit)
+        end, beyond = ("lower", "above" if met else "below") if down else ("upper", "below" if met else "above")
+        shown, demanded = _apart(bound, limit)
+        hopeful = not met and (value >= limit if down else value <= limit)
+        more = "; the value alone would do, so more rows may" if hopeful else ""
+        relation = "at" if bound == limit else beyond
+        return Answer(self, met, f"{words}: its {end} end, {shown}, is {relation} {demanded}{more}", value, bound)
+
+
+def read_requirements(texts: Iterable["str | Requirement"]) -> tuple[Requirement, ...]:
+    """The requirements that texts name; those that are read already stay. Raises InputError."""
+    return tuple(text if isinstance(text, Requirement) else Requirement.read(text) for text in texts)
+
+
+def _share(text: str, whole: str) -> float:
+    """The number of ``0.6``, ``60%`` or ``3/5``."""
+    digits, percent, _ = text.strip().partition("%")
+    top, _, bottom = digits.partition("/")
+    try:
+        return float(top) / float(bottom or 1) / (100 if percent else 1)
+    except (ValueError, ZeroDivisionError) as problem:
+        raise InputError(f"the requirement {whole!r} compares with {text!r}; give a share, as 0.6 or 60%.") from problem
+
+
+def _speaking(rows: "list[GroupRow]") -> "tuple[list[GroupRow], int]":
+    """The groups that have rows enough to speak of, or all where none has; and how many were passed over."""
+    enough = [row for row in rows if not row.small]
+    return (enough, len(rows) - len(enough)) if enough else (rows, 0)
+
+
+def _sight(rows: "list[GroupRow]", left_out: int) -> str:
+    """How many groups were looked at together."""
+    small = f", {left_out} smaller ones passed over" if left_out else ""
+    return f", with {len(rows)} groups looked at together{small}" if len(rows) > 1 else small
+
+
+def _name(names: tuple[str, ...], value: Any) -> str:
+    values = value if isinstance(value, tuple) else (value,)
+    return ", ".join(f"{name} {each}" for name, each in zip(names, values, strict=True))
+
+
+def _rate(rate: Rate) -> str:
+    if not rate.n:
+        return "undefined, since there are no rows"
+    kind = "exact" if rate.level == LEVEL else "simultaneous"  # the level holds for all groups at once
+    return f"{rate.value:.1%} of {rate.n:,} rows ({kind} {LEVEL:.0%} interval {rate.low:.1%} to {rate.high:.1%})"
+
+
+def _apart(bound: float, limit: float) -> tuple[str, str]:
+    """Both as percentages, with as many digits as it takes to tell them apart."""
+    for digits in range(1, 6):
+        texts = f"{bound:.{digits}%}", f"{limit:.{digits}%}"
+        if texts[0] != texts[1]:
+            break
+    return texts

@@ -1,0 +1,165 @@
+"""Demands on an audit: read from text, and decided by the pessimistic end of the interval."""
+
+import math
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from brinell.errors import InputError
+from brinell.evaluation.findings import Diagnosis, Finding
+from brinell.evaluation.groups import by_group, group_gap
+from brinell.outputs.requirements import Requirement, read_requirements
+from brinell.statistics import Rate, simultaneous
+
+
+def stands(of: dict[str, tuple[int, int]], outcome: str | None = "ok") -> Any:
+    """What a requirement looks at of an audit: each site has so many standing rows of so many, and all are right."""
+    sites = [site for site, (_, n) in of.items() for _ in range(n)]
+    broken = [None if i < hits else "PGD" for hits, n in of.values() for i in range(n)]
+    table = pa.table({
+        "label": [0] * len(sites), "clean_prediction": [0] * len(sites), "broken_by": pa.array(broken, pa.string()),
+        "group_class": [0] * len(sites), "group_site": sites,
+    })  # fmt: skip
+    found = Diagnosis(rows=9, findings=(Finding(name="gradients", outcome=outcome, figures=""),)) if outcome else None
+    n = len(sites)
+    return SimpleNamespace(
+        record=SimpleNamespace(settings=SimpleNamespace(data=SimpleNamespace(groups=("class", "site")))),
+        clean_accuracy=Rate(n, n), robust_accuracy=Rate(broken.count(None), n), diagnosis=found,
+        by_group=lambda *names: by_group(table, names), gap=lambda *names: group_gap(table, names),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("robust_accuracy>=0.6", Requirement("robust_accuracy", 0.6)),
+        (" clean_accuracy >= 90% ", Requirement("clean_accuracy", 0.9)),
+        ("worst_group>=1/2", Requirement("worst_group", 0.5)),
+        ("worst_group:sex>=0.5", Requirement("worst_group", 0.5, ("sex",))),
+        ("worst_group:sex, a:b>=0.5", Requirement("worst_group", 0.5, ("sex", "a:b"))),
+        ("gap<=0.1", Requirement("gap", 0.1)),
+        ("gap:age>30<=0.1", Requirement("gap", 0.1, ("age>30",))),
+        ("sound", Requirement("verdict", "sound")),
+        ("doubtful", Requirement("verdict", "doubtful")),
+    ],
+)
+def test_texts_are_read_and_written_alike(text: str, wanted: Requirement) -> None:
+    assert Requirement.read(text) == wanted
+    assert Requirement.read(str(wanted)) == wanted
+    assert read_requirements([text, wanted]) == (wanted, wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "not understood; write robust_accuracy>=0.6"),
+        ("unsound", "not understood"),
+        ("accuracy>=0.6", "not understood"),
+        ("verdict>=0.6", "not understood"),
+        ("robust_accuracy", "not understood"),
+        ("robust_accuracy>=", "not understood"),
+        ("robust_accuracy>=high", "'high'; give a share, as 0.6 or 60%"),
+        ("robust_accuracy>=1/0", "'1/0'; give a share"),
+        ("robust_accuracy>=60", r"60.0; give a share in 0\.\.1"),
+        ("robust_accuracy>=nan", "nan; give a share"),
+        ("robust_accuracy<=0.6", "compares the wrong way; write robust_accuracy>=0.6"),
+        ("robust_accuracy>0.6", "write robust_accuracy>=0.6"),
+        ("gap>=0.1", "write gap<=0.1"),
+        ("robust_accuracy:sex>=0.6", "has no groups; write worst_group:sex"),
+    ],
+)
+def test_a_slip_is_refused_with_a_remedy(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        Requirement.read(text)
+
+
+def test_values_are_checked_as_texts_are() -> None:
+    with pytest.raises(InputError, match="'fine'; choose one of sound, doubtful"):
+        Requirement("verdict", "fine")
+    with pytest.raises(InputError, match="no metric 'speed'"):
+        Requirement("speed", 0.1)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="compared with True"):
+        Requirement("gap", True)
+
+
+@pytest.mark.parametrize("hits", [50, 60, 70, 80, 100])
+def test_the_lower_end_decides_on_a_rate(hits: int) -> None:
+    audit = stands({"a": (hits, 100)})
+    rate = Rate(hits, 100)
+    for limit in (0.4, 0.5, 0.6, 0.7, 0.8, rate.low, rate.value):
+        answer = Requirement("robust_accuracy", limit).check(audit)
+        assert answer.met == (rate.low >= limit)
+        assert (answer.value, answer.bound) == (rate.value, rate.low)
+        assert f"{rate.value:.1%} of 100 rows" in answer.words
+        assert ("more rows may" in answer.words) == (rate.low < limit <= rate.value)
+        numbers = re.search(r"its lower end, (\S+)%, is (above|below|at) (\S+)%", answer.words)
+        assert numbers
+        low, word, demanded = float(numbers[1]), numbers[2], float(numbers[3])
+        assert {"above": low > demanded, "below": low < demanded, "at": low == demanded}[word]
+
+
+def test_the_group_that_could_be_worst_decides() -> None:
+    """The smaller group has the higher rate and the lower end: its word counts."""
+    audit = stands({"large": (600, 1000), "small": (26, 40), "tiny": (0, 20)})
+    lows = {site: rate.low for site, rate in zip(
+        ("large", "small"), simultaneous([Rate(600, 1000), Rate(26, 40)]), strict=True
+    )}  # fmt: skip
+    assert lows["small"] < lows["large"]
+    answer = Requirement.read("worst_group:site>=0.5").check(audit)
+    assert not answer.met
+    assert answer.bound == lows["small"]
+    assert "site small is 65.0% of 40 rows (simultaneous 95% interval" in answer.words
+    assert "with 2 groups looked at together, 1 smaller ones passed over" in answer.words
+    assert Requirement("worst_group", lows["small"], ("site",)).check(audit).met
+
+
+def test_the_upper_end_decides_on_a_gap() -> None:
+    audit = stands({"a": (90, 100), "b": (70, 100)})
+    gap = audit.gap("site")
+    for limit in (0.1, gap.value, gap.high, 0.9):
+        answer = Requirement("gap", limit, ("site",)).check(audit)
+        assert answer.met == (gap.high <= limit)
+        assert "between site a and site b is 20.0%" in answer.words
+    assert Requirement.read("gap:site<=0.25").check(audit).words.endswith("is above 25.0%; the value alone would do, "
+                                                                           "so more rows may")  # fmt: skip
+
+
+def test_without_a_name_every_attribute_counts() -> None:
+    audit = stands({"a": (90, 100), "b": (70, 100)})
+    assert "site b" in Requirement.read("worst_group>=0.5").check(audit).words
+    assert "site a and site b" in Requirement.read("gap<=0.5").check(audit).words  # there is one class only
+    alone = Requirement.read("gap:class<=0.5").check(audit)
+    assert not alone.met
+    assert math.isnan(alone.bound)
+    assert "fewer than two groups" in alone.words
+
+
+@pytest.mark.parametrize(
+    ("outcome", "met"), [("ok", (True, True)), ("warning", (False, True)), ("failed", (False,) * 2)]
+)
+def test_verdicts(outcome: str, met: tuple[bool, bool]) -> None:
+    audit = stands({"a": (9, 9)}, outcome)
+    answers = [Requirement.read(text).check(audit) for text in ("sound", "doubtful")]
+    assert tuple(answer.met for answer in answers) == met
+    assert all(f"the verdict is {audit.diagnosis.verdict}" in answer.words for answer in answers)
+    assert (f"(gradients: {outcome})" in answers[0].words) == (outcome != "ok")
+
+
+def test_what_cannot_be_told_is_refused_before_any_work() -> None:
+    with pytest.raises(InputError, match="names the group 'sex'; these data have: class, site"):
+        Requirement.read("gap:sex<=0.1").check_possible(["site"], diagnose=True)
+    with pytest.raises(InputError, match="sound needs the diagnosis"):
+        Requirement.read("sound").check_possible([], diagnose=False)
+    with pytest.raises(InputError, match="needs the diagnosis"):
+        Requirement.read("sound").check(stands({"a": (9, 9)}, None))
+    Requirement.read("worst_group:class>=0.1").check_possible([], diagnose=False)
+
+
+def test_a_rate_of_no_rows_meets_nothing() -> None:
+    answer = Requirement.read("robust_accuracy>=0").check(stands({}))
+    assert not answer.met
+    assert "undefined, since there are no rows" in answer.words
+    assert str(answer).startswith("robust_accuracy>=0: missed: ")
