@@ -21,7 +21,8 @@ NAMES = {
     "write_html", "harden", "Standard", "Tutorial", "FastFGSM", "PGDTraining", "RECIPES", "Rate", "InputError",
     "SmallCNN", "TutorialCNN", "cascades", "tutorial_classifier", "load_weights", "save_weights", "verify",
     "Verification", "Discrepancy", "compare", "Comparison", "robustness_curve", "RobustnessCurve", "spread", "Spread",
-    "BPDA", "EOT", "diagnose", "Diagnosis", "Finding",
+    "BPDA", "EOT", "diagnose", "Diagnosis", "Finding", "render", "export", "write_pictures", "Pictures", "metric_frame",
+    "log_mlflow", "record_schema", "Requirement",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 

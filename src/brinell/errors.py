@@ -3,6 +3,9 @@
 All are ``ValueError`` as well, so callers need not import them; the command line answers them with exit code 2.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """An argument, a file or a setting that cannot be worked with."""
@@ -22,3 +25,14 @@ class OutputExistsError(InputError, FileExistsError):
 
 class ModelFailedError(RuntimeError):
     """The model raised while it was attacked: names the rows, and what is kept. No wrong use, so no ``InputError``."""
+
+
+@contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """Let a package that is missing inside be an InputMissingError, which names the extra that brings it."""
+    try:
+        yield
+    except ModuleNotFoundError as problem:
+        raise InputMissingError(
+            f'this needs the package {problem.name}, which is not there: pip install "brinell[{extra}]".'
+        ) from problem
