@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def cuda_is_there() -> bool:
 
 NEEDS = {
     "cuda": (cuda_is_there, "there is no GPU"),
+    "mlflow": (lambda: find_spec("mlflow") is not None, "mlflow is not installed: pip install brinell[mlflow]"),
     "data": (data_is_there, "there is no data folder; BRINELL_DATA names it"),
 }
 
@@ -53,11 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def unexcused_skips(config: pytest.Config) -> list[str]:
-    """What was skipped in CI without excuse: a GPU is one, the data folder only where there is none."""
+    """What was skipped in CI without excuse: a GPU and MLflow are ones, the data folder only where there is none."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or os.environ.get("CI", "").lower() in ("", "0", "false"):
         return []
-    excuses = {("needs", "cuda")} if data_is_there() else {("needs", "cuda"), ("needs", "data")}
+    excuses = {("needs", "cuda"), ("needs", "mlflow"), *([] if data_is_there() else [("needs", "data")])}
     skipped = reporter.stats.get("skipped", [])
     return [report.nodeid for report in skipped if not excuses & set(getattr(report, "user_properties", ()))]
 
@@ -72,6 +74,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say which skips failed the run."""
     if skips := unexcused_skips(config):
         terminalreporter.section("skipped without excuse", red=True)
-        terminalreporter.line("In CI this fails the run: only tests marked cuda may be skipped.", red=True)
+        terminalreporter.line("In CI this fails the run: only tests marked cuda or mlflow may be skipped.", red=True)
         for nodeid in skips:
             terminalreporter.line(nodeid)

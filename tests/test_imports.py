@@ -20,7 +20,7 @@ def test_every_room_imports_only_from_the_rooms_below_it(capsys: pytest.CaptureF
     assert broken == 0, capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", ["brinell", "brinell.cli.app"])
+@pytest.mark.parametrize("module", ["brinell", "brinell.cli.app", "brinell.pytest_plugin"])
 def test_importing_is_light(module: str) -> None:
     program = f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'scipy', 'pyarrow'}} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from brinell.outputs.escaping import for_yaml, visible
-from brinell.outputs.markdown import section, threat_text
+from brinell.outputs.markdown import model_name, section, threat_text
 from brinell.outputs.requirements import Answer
 from brinell.shapes import image_like
 
@@ -32,7 +32,7 @@ def _index(audit: "Audit") -> dict[str, Any]:
         "metrics": _metrics(audit),
         "source": {"name": f"brinell {facts.versions.brinell}", "url": "https://github.com/brinell/brinell"},
     }
-    return {"name": visible(str(facts.origin or facts.model.network)), "results": [result]}
+    return {"name": visible(model_name(audit.record)), "results": [result]}
 
 
 def _task(shape: tuple[int, ...]) -> str:

@@ -56,6 +56,8 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str) and re.fullmatch(r"[a-z][a-z_-]*", value) and value not in _WORDS:
         return value
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if isinstance(value, float):
+        return re.sub(r"^(-?\d+)e", r"\1.0e", text)  # without the point YAML 1.1 takes it for text
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

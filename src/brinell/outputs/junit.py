@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
 from brinell.outputs.escaping import for_xml
-from brinell.outputs.markdown import CAVEAT, threat_text
+from brinell.outputs.markdown import CAVEAT, model_name, threat_text
 from brinell.outputs.requirements import Answer
 from brinell.report.words import exact, percent
 
@@ -29,7 +29,7 @@ def junit(audit: "Audit", answers: tuple[Answer, ...] = ()) -> str:
     facts = audit.record.settings
     failures = str(sum(case.failed for case in cases))
     counts = {"tests": str(len(cases)), "failures": failures, "errors": "0"}
-    name = for_xml(f"brinell: {facts.model.network} on {facts.data.name}, {threat_text(audit.record)}")
+    name = for_xml(f"brinell: {model_name(audit.record)} on {facts.data.name}, {threat_text(audit.record)}")
     root = ET.Element("testsuites", {"name": "brinell", **counts})
     suite = ET.SubElement(root, "testsuite", {"name": name, **counts, "skipped": "0"})
     properties = ET.SubElement(suite, "properties")
@@ -77,7 +77,7 @@ def _facts(audit: "Audit") -> dict[str, str]:
         for end, value in (("", rate.value), (".low", rate.low), (".high", rate.high), (".n", rate.n))
     }
     return {
-        "model": facts.model.network, "data": facts.data.name, "threat": facts.threat, "goal": facts.goal,
+        "model": model_name(audit.record), "data": facts.data.name, "threat": facts.threat, "goal": facts.goal,
         "effort": facts.effort, "seed": str(facts.seed), "brinell": facts.versions.brinell,
         "record.sha256": audit.record.sha256, **ends,
     }  # fmt: skip

@@ -25,7 +25,7 @@ def markdown(audit: "Audit", answers: tuple[Answer, ...] = ()) -> str:
     Names from models, files and users are escaped: they format nothing, link nowhere and notify nobody."""
     record = audit.record
     facts = record.settings
-    subject = f"{name_for_markdown(facts.origin or facts.model.network)} on {name_for_markdown(facts.data.name)}"
+    subject = f"{name_for_markdown(model_name(record))} on {name_for_markdown(facts.data.name)}"
     return "\n".join([
         f"## Robustness: {percent(audit.robust_accuracy.value)} against {for_markdown(threat_text(record))}",
         "",
@@ -45,6 +45,12 @@ def markdown(audit: "Audit", answers: tuple[Answer, ...] = ()) -> str:
         f"record {record.sha256[:12] or 'not sealed'}</sub>",
         "",
     ])  # fmt: skip
+
+
+def model_name(record: "AuditRecord") -> str:
+    """What the model is called: by the command line, by who audited it, or by its class."""
+    facts = record.settings
+    return str(facts.origin or facts.model.origin or facts.model.network)
 
 
 def threat_text(record: "AuditRecord") -> str:

@@ -23,7 +23,7 @@ class Pictures(NamedTuple):
     """What was written: a clean and an adversarial picture for each of ``rows`` broken rows, and ``pictures.csv``.
 
     still: of those whose pixels are just what the audit judged in 8 bits (``known``), the ones that are adversarial
-    still. The others have a clean picture that does not fit into 8 bits, so nobody looked at these very pixels."""
+    still. The others keep values of a clean picture that does not fit into 8 bits: nobody judged these very pixels."""
 
     folder: Path
     rows: int

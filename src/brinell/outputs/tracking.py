@@ -70,6 +70,6 @@ def _numbers(audit: "Audit") -> "Iterator[tuple[str, Rate | GroupGap]]":
     yield "clean_accuracy", audit.clean_accuracy
     yield "robust_accuracy", audit.robust_accuracy
     for name in audit.record.settings.data.groups:
-        shown = re.sub(r"[^\w./ -]", "_", name)  # what MLflow allows
+        shown = re.sub(r"[^\w. -]", "_", name)  # what MLflow allows
         yield f"worst_group.{shown}", audit.worst_group(name).robust_accuracy
         yield f"gap.{shown}", audit.gap(name)
