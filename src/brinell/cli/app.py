@@ -12,6 +12,7 @@ from brinell.cli.compare import compare
 from brinell.cli.curve import curve
 from brinell.cli.demo import demo
 from brinell.cli.exits import Commands
+from brinell.cli.export import export
 from brinell.cli.harden import harden
 from brinell.cli.verify import verify
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, verify, compare, curve, attack, harden, attacks):
+for command in (demo, audit, verify, compare, export, curve, attack, harden, attacks):
     app.command()(command)
 
 

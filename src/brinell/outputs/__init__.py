@@ -1,6 +1,6 @@
 """Outputs: a record in; text, tables, pictures and files for other tools out."""
 
-from brinell.outputs.forms import FORMS, export, render
+from brinell.outputs.forms import FORMS, PICTURES, export, render
 from brinell.outputs.frames import metric_frame
 from brinell.outputs.pictures import Pictures, write_pictures
 from brinell.outputs.requirements import Answer, Requirement, read_requirements
@@ -9,6 +9,7 @@ from brinell.outputs.tracking import log_mlflow
 
 __all__ = [
     "FORMS",
+    "PICTURES",
     "Answer",
     "Pictures",
     "Requirement",
