@@ -33,6 +33,7 @@ def data():
     side = torch.where(torch.arange(100) % 2 == 0, 1.0, -1.0)
     return (0.5 + side * share)[:, None].expand(100, 4).contiguous(), (side < 0).long()
 
+VERDICT = 'doubtful'
 FAST = dict(cascade=(brinell.FGSM(),), diagnose=False)
 """
 
@@ -71,7 +72,7 @@ def test_the_lower_end_decides_and_the_message_says_so(outcome) -> None:
     result.stdout.fnmatch_lines([
         "*AssertionError: Linear on 100 rows of arrays is not as robust as demanded, against linf:0.05:",
         "*robust_accuracy>=0.75: missed: the robust accuracy is 80.0% of 100 rows (exact 95% interval 70.8% to 87.3%): "
-        "its lower end, 70.8%, is below 75.0%; the value alone would do, so more rows may",
+        "its lower end, 70.8%, is below 75.0%; the value alone would do, and so would about * rows of its kind",
         "*clean_accuracy>=0.9: met: *",
         "*a stronger attack may break more.",
         "*pytest --brinell-reports FOLDER",
@@ -89,6 +90,16 @@ def test_groups_and_texts_of_demands(outcome) -> None:
 
 def test_a_verdict_can_be_demanded(outcome) -> None:
     outcome("assert_robust(net, data, 'linf:0.05', verdict='sound', cascade=FAST['cascade'])").assert_outcomes(passed=1)
+
+
+def test_a_number_that_is_not_to_be_believed_is_a_warning(outcome) -> None:
+    """The net rounds its input, so that gradients lead nowhere."""
+    hides = "net.net.register_forward_pre_hook(lambda _, x: (x[0] * 50).round() / 50)"
+    call = "assert_robust(net, data, 'linf:0.01', {}, cascade=FAST['cascade'])"
+    result = outcome(f"{hides}; {call.format('robust_accuracy=0.5')}", "-W", "default")
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*assert_robust: unsound: *"])
+    outcome(f"{hides}; {call.format('verdict=VERDICT')}").assert_outcomes(failed=1)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ pytest loads this file wherever brinell is installed, so it imports nothing but 
 call of the fixture."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -34,6 +35,7 @@ def assert_robust(request: pytest.FixtureRequest) -> AssertRobust:
     those of ``brinell.audit``; the threat set may be text. Demands, one at least: ``clean_accuracy``,
     ``robust_accuracy`` and ``worst_group`` (at least), ``gap`` (at most), ``verdict`` ("sound" or "doubtful"), and
     ``require``, texts such as "worst_group:sex>=0.5". The pessimistic end of the interval decides, not the value.
+    Where all are met but the verdict is unsound, a warning says so; ``verdict="doubtful"`` makes it a failure.
     ``reports``: a folder for a report of a failure, unless ``--brinell-reports`` names one. All else (``groups``,
     ``effort``, ``seed``, ``budget``, ``cascade``, ``diagnose``, ...) goes to ``brinell.audit``."""
     folder = request.config.getoption("--brinell-reports")
@@ -55,6 +57,8 @@ def assert_robust(request: pytest.FixtureRequest) -> AssertRobust:
             where = reports or folder
             place = None if where is None else _write(audit, Path(where), request.node.name)
             raise AssertionError(_message(audit, answers, place))
+        if audit.verdict == "unsound" and audit.diagnosis is not None:
+            warnings.warn(f"assert_robust: {audit.diagnosis.summary}", stacklevel=2)
         return audit
 
     return check

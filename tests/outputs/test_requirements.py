@@ -27,6 +27,7 @@ def stands(of: dict[str, tuple[int, int]], outcome: str | None = "ok") -> Any:
     n = len(sites)
     return SimpleNamespace(
         record=SimpleNamespace(settings=SimpleNamespace(data=SimpleNamespace(groups=("class", "site")))),
+        verdict=found.verdict if found else None,
         clean_accuracy=Rate(n, n), robust_accuracy=Rate(broken.count(None), n), diagnosis=found,
         by_group=lambda *names: by_group(table, names), gap=lambda *names: group_gap(table, names),
     )  # fmt: skip
@@ -64,6 +65,8 @@ def test_texts_are_read_and_written_alike(text: str, wanted: Requirement) -> Non
         ("robust_accuracy>=high", "'high'; give a share, as 0.6 or 60%"),
         ("robust_accuracy>=1/0", "'1/0'; give a share"),
         ("robust_accuracy>=60", r"60.0; give a share in 0\.\.1"),
+        ("robust_accuracy>=100%", "no number of rows shows robust_accuracy>=1, .* give a limit below 1"),
+        ("gap<=0", "no number of rows shows gap<=0, .* give a limit above 0"),
         ("robust_accuracy>=nan", "nan; give a share"),
         ("robust_accuracy<=0.6", "compares the wrong way; write robust_accuracy>=0.6"),
         ("robust_accuracy>0.6", "write robust_accuracy>=0.6"),
@@ -89,12 +92,12 @@ def test_values_are_checked_as_texts_are() -> None:
 def test_the_lower_end_decides_on_a_rate(hits: int) -> None:
     audit = stands({"a": (hits, 100)})
     rate = Rate(hits, 100)
-    for limit in (0.4, 0.5, 0.6, 0.7, 0.8, rate.low, rate.value):
+    for limit in (0.4, 0.5, 0.6, 0.7, 0.8, rate.low, min(rate.value, 0.99)):
         answer = Requirement("robust_accuracy", limit).check(audit)
         assert answer.met == (rate.low >= limit)
         assert (answer.value, answer.bound) == (rate.value, rate.low)
         assert f"{rate.value:.1%} of 100 rows" in answer.words
-        assert ("more rows may" in answer.words) == (rate.low < limit <= rate.value)
+        assert ("the value " in answer.words) == (rate.low < limit <= rate.value)
         numbers = re.search(r"its lower end, (\S+)%, is (above|below|at) (\S+)%", answer.words)
         assert numbers
         low, word, demanded = float(numbers[1]), numbers[2], float(numbers[3])
@@ -103,7 +106,7 @@ def test_the_lower_end_decides_on_a_rate(hits: int) -> None:
 
 def test_the_group_that_could_be_worst_decides() -> None:
     """The smaller group has the higher rate and the lower end: its word counts."""
-    audit = stands({"large": (600, 1000), "small": (26, 40), "tiny": (0, 20)})
+    audit = stands({"large": (600, 1000), "small": (26, 40), "tiny": (10, 20)})
     lows = {site: rate.low for site, rate in zip(
         ("large", "small"), simultaneous([Rate(600, 1000), Rate(26, 40)]), strict=True
     )}  # fmt: skip
@@ -112,8 +115,43 @@ def test_the_group_that_could_be_worst_decides() -> None:
     assert not answer.met
     assert answer.bound == lows["small"]
     assert "site small is 65.0% of 40 rows (simultaneous 95% interval" in answer.words
-    assert "with 2 groups looked at together, 1 smaller ones passed over" in answer.words
+    assert "with 2 groups looked at together, 1 of too few rows passed over" in answer.words
     assert Requirement("worst_group", lows["small"], ("site",)).check(audit).met
+
+
+def test_a_small_group_counts_where_it_is_enough_to_tell() -> None:
+    """Few rows show nothing good, but that all of them fell shows enough."""
+    audit = stands({"a": (900, 1000), "b": (880, 1000), "tiny": (0, 20)})
+    answer = Requirement.read("worst_group:site>=0.5").check(audit)
+    assert not answer.met
+    assert re.search(r"site tiny is 0.0% of 20 rows \(.* even its upper end is below 50.0%", answer.words)
+    assert Requirement.read("worst_group:site>=0.2").check(audit).met
+    gap = Requirement.read("gap:site<=0.2").check(audit)
+    assert not gap.met
+    assert "and site tiny is 90.0%" in gap.words
+    assert Requirement.read("gap:site<=0.9").check(audit).words.startswith("the gap between site a and site b is 2.0%")
+
+
+@pytest.mark.parametrize(("hits", "n", "limit"), [(80, 100, 0.75), (80, 100, 0.7), (900, 1000, 0.899)])
+def test_as_many_rows_as_it_says_would_do(hits: int, n: int, limit: float) -> None:
+    words = Requirement("robust_accuracy", limit).check(stands({"a": (hits, n)})).words
+    found = re.search(r"so would about ([\d,]+) rows", words)
+    assert found
+    rows = int(found[1].replace(",", ""))
+    assert Rate(int(hits / n * rows), rows).low >= limit
+    assert Rate(int(hits / n * rows * 0.7), int(rows * 0.7)).low < limit
+
+
+def test_where_the_value_is_at_the_limit_no_number_of_rows_would_do() -> None:
+    assert "too close to it for any number" in Requirement("robust_accuracy", 0.8).check(stands({"a": (80, 100)})).words
+
+
+@pytest.mark.parametrize("text", ["robust_accuracy>=0.1", "worst_group>=0.1", "gap:site<=0.9"])
+def test_a_number_that_is_not_to_be_believed_is_called_so(text: str) -> None:
+    of = {"a": (90, 100), "b": (90, 100)}
+    assert "not to be believed" in Requirement.read(text).check(stands(of, "failed")).words
+    assert "not to be believed" not in Requirement.read(text).check(stands(of)).words
+    assert "not to be believed" not in Requirement.read("clean_accuracy>=0.1").check(stands(of, "failed")).words
 
 
 def test_the_upper_end_decides_on_a_gap() -> None:

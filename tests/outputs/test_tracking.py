@@ -58,7 +58,10 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     return found
 
 
-def check(audit: Audit, params: dict[str, str], metrics: dict[str, float], tags: dict[str, str]) -> None:
+def check(audit: Audit, *logged: dict[str, Any], name: str = "brinell") -> None:
+    """logged: parameters, metrics and tags."""
+    assert all(key.startswith(f"{name}.") for each in logged for key in each if not key.startswith("mlflow."))
+    params, metrics, tags = ({key.removeprefix(f"{name}."): value for key, value in each.items()} for each in logged)
     assert (params["threat"], params["seed"], params["cascade"]) == (
         str(audit.record.settings.threat),
         "0",
@@ -69,8 +72,8 @@ def check(audit: Audit, params: dict[str, str], metrics: dict[str, float], tags:
         assert (metrics[name], metrics[f"{name}.low"], metrics[f"{name}.high"]) == (rate.value, rate.low, rate.high)
     worst, gap = audit.worst_group("class").robust_accuracy, audit.gap("class")
     assert (metrics["worst_group.class"], metrics["gap.class.high"]) == (worst.value, gap.high)
-    assert tags["brinell.verdict"] == (audit.verdict or "no diagnosis")
-    assert "upper bound" in tags["brinell.bound"]
+    assert tags["verdict"] == (audit.verdict or "no diagnosis")
+    assert "upper bound" in tags["bound"]
 
 
 def test_a_run_of_its_own(evil: Audit, table: Audit, stand_in: StandIn) -> None:
@@ -81,20 +84,21 @@ def test_a_run_of_its_own(evil: Audit, table: Audit, stand_in: StandIn) -> None:
         assert json.loads(stand_in.artifacts["brinell/run.json"]) == audit.record.model_dump(mode="json")
         assert stand_in.artifacts["brinell/summary.md"] == brinell.render(audit, "markdown")
         assert stand_in.artifacts["brinell/report.html"].startswith("<!doctype html>")
-    assert "worst_group._b_evil__b___name_" in stand_in.metrics
+    assert "brinell.worst_group._b_evil__b___name_" in stand_in.metrics
 
 
 def test_the_run_that_is_active(table: Audit, stand_in: StandIn) -> None:
     stand_in.active = SimpleNamespace(info=SimpleNamespace(run_id="mine"))
-    assert brinell.log_mlflow(table) == "mine"
+    assert brinell.log_mlflow(table, name="after training") == "mine"
     assert stand_in.active.info.run_id == "mine"
-    check(table, stand_in.params, stand_in.metrics, stand_in.tags)
+    check(table, stand_in.params, stand_in.metrics, stand_in.tags, name="after training")
+    assert "after training/report.html" in stand_in.artifacts
 
 
 def test_what_is_undefined_is_left_out(stand_in: StandIn) -> None:
     brinell.log_mlflow(small_audit((5,), L2(0.3), groups={"all": [1] * 150}))
-    assert "worst_group.all" in stand_in.metrics
-    assert "gap.all" not in stand_in.metrics
+    assert "brinell.worst_group.all" in stand_in.metrics
+    assert "brinell.gap.all" not in stand_in.metrics
     assert not any(math.isnan(value) for value in stand_in.metrics.values())
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from brinell.errors import InputError
-from brinell.statistics import LEVEL, Rate, simultaneous
+from brinell.statistics import LEVEL, Rate, gap, simultaneous
 
 if TYPE_CHECKING:
     from brinell.evaluation import Audit, GroupRow
@@ -18,13 +18,15 @@ Comparison: TypeAlias = Literal[">=", "<="]
 EXAMPLES = "robust_accuracy>=0.6, clean_accuracy>=0.9, worst_group:sex>=0.5, gap:sex<=0.1, sound or doubtful"
 _TEXT = re.compile(r"(?P<metric>\w+)\s*(?::(?P<groups>.+?))?\s*(?P<comparison>[<>]=?|==?)\s*(?P<limit>[^<>=]+)")
 _BY_GROUP = ("worst_group", "gap")
+_UNSOUND = "; but the verdict is unsound: the number is not to be believed"
+_MOST = 1 << 24  # rows, more than which nobody will look for
 _VERDICTS = ("sound", "doubtful")  # the best first; an unsound audit meets no demand
 
 
 class Answer(NamedTuple):
     """Whether an audit meets a requirement, and why, in words with numbers.
 
-    value: what was measured. bound: the pessimistic end of its interval, which decided. Both NaN for a verdict."""
+    value: what was measured. bound: the end of its interval that decided. Both NaN for a verdict."""
 
     requirement: "Requirement"
     met: bool
@@ -38,8 +40,10 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A demand on an audit.
+    """A demand on an audit: the pessimistic end of the interval decides.
 
+    With groups all are looked at together, and the one whose lower end is lowest decides. Groups of fewer than 30 rows
+    are passed over, unless these few are enough to tell that the demand is missed.
     limit: a share in 0..1, or "sound" or "doubtful" for the metric "verdict". groups: whose worst group or gap is
     meant, several names for the intersection; none means every attribute of the audit, one after the other.
     Raises InputError on a limit that nothing can be compared with, and on groups where there are none to name."""
@@ -58,6 +62,11 @@ class Requirement:
                 raise InputError(f"the verdict required is {self.limit!r}; choose one of {', '.join(_VERDICTS)}.")
         elif isinstance(self.limit, str | bool) or not 0 <= self.limit <= 1:
             raise InputError(f"{self.metric} is compared with {self.limit!r}; give a share in 0..1, as 0.6 or 60%.")
+        elif self.limit == (0 if self.metric == "gap" else 1):
+            raise InputError(
+                f"no number of rows shows {self}, since an interval always leaves some room; give a limit "
+                f"{'above 0' if self.metric == 'gap' else 'below 1'}."
+            )
 
     @classmethod
     def read(cls, text: str) -> "Requirement":
@@ -117,35 +126,56 @@ class Requirement:
     def _of_rate(self, audit: "Audit") -> Answer:
         rate = audit.clean_accuracy if self.metric == "clean_accuracy" else audit.robust_accuracy
         name = self.metric.replace("_", " ")
-        return self._answer(f"the {name} is {_rate(rate)}", rate.value, rate.low)
+        return self._at_least(f"the {name} is {_rate(rate)}", rate, audit)
 
     def _of_worst(self, audit: "Audit", names: tuple[str, ...]) -> Answer:
-        rows, left_out = _speaking(audit.by_group(*names))
-        rates = simultaneous([row.robust_accuracy for row in rows])
-        rate, row = min(zip(rates, rows, strict=True), key=lambda pair: (pair[0].low, pair[0].value))
-        words = f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}{_sight(rows, left_out)}"
-        return self._answer(words, rate.value, rate.low)
+        every = audit.by_group(*names)
+        for row, rate in zip(every, _together(every), strict=True):
+            if row.small and rate.high < float(self.limit):  # few rows, and enough to tell
+                words = (
+                    f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}: even its upper end is below"
+                )
+                return Answer(self, False, f"{words} {self.limit:.1%}", rate.value, rate.high)
+        rows = _speaking(every)
+        rate, row = min(zip(_together(rows), rows, strict=True), key=lambda pair: (pair[0].low, pair[0].value))
+        words = f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}{_sight(rows, every)}"
+        return self._at_least(words, rate, audit)
 
     def _of_gap(self, audit: "Audit", names: tuple[str, ...]) -> Answer:
-        rows, left_out = _speaking(audit.by_group(*names))
-        found = audit.gap(*names)
+        every = audit.by_group(*names)
+        rows, found, of_all = _speaking(every), audit.gap(*names), gap(_together(every))
+        if of_all.low > float(self.limit):  # the small groups have few rows, and enough to tell
+            found = found._replace(value=of_all.value, low=of_all.low, high=of_all.high, best=every[of_all.best].group,
+                                   worst=every[of_all.worst].group)  # fmt: skip
+            rows = every
         if found.best is None:
-            return Answer(self, False, f"{' and '.join(names)} has fewer than two groups with rows, and so no gap")
+            return Answer(self, False, f"{' and '.join(names)} has fewer than two groups of rows enough, and so no gap")
         between = f"the gap between {_name(names, found.best)} and {_name(names, found.worst)}"
-        width = f"{found.value:.1%} (simultaneous {LEVEL:.0%} interval {found.low:.1%} to {found.high:.1%})"
-        return self._answer(f"{between} is {width}{_sight(rows, left_out)}", found.value, found.high)
+        words = (
+            f"{between} is {found.value:.1%} (simultaneous {LEVEL:.0%} interval {found.low:.1%} to {found.high:.1%})"
+            f"{_sight(rows, every)}"
+        )
+        met = found.high <= float(self.limit)
+        more = "" if met or found.value > float(self.limit) else "; the value alone would do, so more rows may"
+        return self._told(words, "upper", found.value, found.high, met, more, audit)
 
-    def _answer(self, words: str, value: float, bound: float) -> Answer:
-        """Compare the pessimistic end, and say so."""
+    def _at_least(self, words: str, rate: Rate, audit: "Audit") -> Answer:
+        """Compare a rate's lower end with the limit."""
         limit = float(self.limit)
-        down = self.comparison == ">="
-        met = not math.isnan(value) and (bound >= limit if down else bound <= limit)
-        end, beyond = ("lower", "above" if met else "below") if down else ("upper", "below" if met else "above")
+        met = bool(rate.n) and rate.low >= limit
+        more = "" if met or not rate.value >= limit else _rows_that_would_do(rate, limit)
+        return self._told(words, "lower", rate.value, rate.low, met, more, audit)
+
+    def _told(
+        self, words: str, end: str, value: float, bound: float, met: bool, more: str, audit: "Audit"
+    ) -> Answer:  # fmt: skip
+        limit = float(self.limit)
         shown, demanded = _apart(bound, limit)
-        hopeful = not met and (value >= limit if down else value <= limit)
-        more = "; the value alone would do, so more rows may" if hopeful else ""
-        relation = "at" if bound == limit else beyond
-        return Answer(self, met, f"{words}: its {end} end, {shown}, is {relation} {demanded}{more}", value, bound)
+        relation = "at" if bound == limit else "above" if bound > limit else "below"
+        doubt = "" if self.metric == "clean_accuracy" or audit.verdict != "unsound" else _UNSOUND
+        return Answer(
+            self, met, f"{words}: its {end} end, {shown}, is {relation} {demanded}{more}{doubt}", value, bound
+        )
 
 
 def read_requirements(texts: Iterable["str | Requirement"]) -> tuple[Requirement, ...]:
@@ -163,16 +193,31 @@ def _share(text: str, whole: str) -> float:
         raise InputError(f"the requirement {whole!r} compares with {text!r}; give a share, as 0.6 or 60%.") from problem
 
 
-def _speaking(rows: "list[GroupRow]") -> "tuple[list[GroupRow], int]":
-    """The groups that have rows enough to speak of, or all where none has; and how many were passed over."""
-    enough = [row for row in rows if not row.small]
-    return (enough, len(rows) - len(enough)) if enough else (rows, 0)
+def _together(rows: "list[GroupRow]") -> list[Rate]:
+    return simultaneous([row.robust_accuracy for row in rows])
 
 
-def _sight(rows: "list[GroupRow]", left_out: int) -> str:
+def _speaking(rows: "list[GroupRow]") -> "list[GroupRow]":
+    """The groups that have rows enough to speak of, or all where none has."""
+    return [row for row in rows if not row.small] or rows
+
+
+def _sight(rows: "list[GroupRow]", every: "list[GroupRow]") -> str:
     """How many groups were looked at together."""
-    small = f", {left_out} smaller ones passed over" if left_out else ""
+    left_out = len(every) - len(rows)
+    small = f", {left_out} of too few rows passed over" if left_out else ""
     return f", with {len(rows)} groups looked at together{small}" if len(rows) > 1 else small
+
+
+def _rows_that_would_do(rate: Rate, limit: float) -> str:
+    """How many rows of the same share would meet the limit, to two digits."""
+    n = rate.n
+    while n < _MOST:
+        n = math.ceil(1.05 * n) + 1
+        if rate._replace(hits=math.floor(rate.value * n), n=n).low >= limit:
+            unit = 10 ** max(0, len(str(n)) - 2)
+            return f"; the value alone would do, and so would about {math.ceil(n / unit) * unit:,} rows of its kind"
+    return "; the value is too close to it for any number of rows to tell"
 
 
 def _name(names: tuple[str, ...], value: Any) -> str:

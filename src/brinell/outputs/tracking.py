@@ -16,37 +16,38 @@ if TYPE_CHECKING:
     from brinell.statistics import Rate
 
 _LONGEST = 500  # characters of a parameter, which older servers allow
-_FOLDER = "brinell"  # where the files lie among the artifacts of the run
 
 
-def log_mlflow(audit: "Audit") -> str:
+def log_mlflow(audit: "Audit", *, name: str = "brinell") -> str:
     """Log ``audit`` to the active MLflow run, or to a new one, where MLflow is set to log. Returns the run's id.
 
-    Parameters are the settings (threat, effort, seed, model.sha256, ...); metrics are clean_accuracy and
-    robust_accuracy, worst_group.NAME and gap.NAME, each with ``.low`` and ``.high``; undefined ones are left out. Tags
-    say the verdict and that robust accuracy is an upper bound. Artifacts: run.json, summary.md and report.html in the
-    folder brinell. Raises InputMissingError without MLflow (brinell[mlflow])."""
+    name: what all names in the run begin with; give another where a run holds several audits.
+    Parameters are the settings (brinell.threat, .effort, .seed, .model.sha256, ...); metrics brinell.clean_accuracy and
+    .robust_accuracy, .worst_group.NAME and .gap.NAME, each with ``.low`` and ``.high``; undefined ones are left out.
+    Tags say the verdict and that robust accuracy is an upper bound. Artifacts: run.json, summary.md and report.html in
+    the folder brinell. Raises InputMissingError without MLflow (brinell[mlflow])."""
     with needing("mlflow"):
         import mlflow
     active = mlflow.active_run()
     if active is None:
         with mlflow.start_run(run_name="brinell audit") as started:
-            _log(audit, mlflow)
+            _log(audit, name, mlflow)
             return str(started.info.run_id)
-    _log(audit, mlflow)
+    _log(audit, name, mlflow)
     return str(active.info.run_id)
 
 
-def _log(audit: "Audit", mlflow: Any) -> None:
-    mlflow.log_params(dict(_parameters(audit.record.settings.model_dump(mode="json"))))
-    mlflow.log_metrics(dict(_metrics(audit)))
-    verdict = audit.verdict or "no diagnosis"
-    mlflow.set_tags({"brinell.verdict": verdict, "brinell.bound": "robust accuracy is an upper bound"})
+def _log(audit: "Audit", name: str, mlflow: Any) -> None:
+    facts = {"verdict": audit.verdict or "no diagnosis", "bound": "robust accuracy is an upper bound"}
+    settings = audit.record.settings.model_dump(mode="json")
+    mlflow.log_params({f"{name}.{key}": value for key, value in _parameters(settings)})
+    mlflow.log_metrics({f"{name}.{key}": value for key, value in _metrics(audit)})
+    mlflow.set_tags({f"{name}.{key}": value for key, value in facts.items()})
     with TemporaryDirectory(prefix="brinell-") as folder:
         (Path(folder) / "run.json").write_text(render(audit, "json"), encoding="utf-8")
         (Path(folder) / "summary.md").write_text(render(audit, "markdown"), encoding="utf-8")
         write_html(audit, Path(folder) / "report.html")
-        mlflow.log_artifacts(folder, _FOLDER)
+        mlflow.log_artifacts(folder, name)
 
 
 def _parameters(facts: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
