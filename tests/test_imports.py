@@ -28,6 +28,12 @@ def test_importing_is_light(module: str) -> None:
     assert run.stdout.split() == []
 
 
+def test_outputs_need_no_torch() -> None:
+    program = "import sys, brinell.outputs; print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert run.stdout == "False\n", run.stderr
+
+
 @pytest.mark.parametrize("name", brinell.__all__)
 def test_no_module_shadows_a_public_name(name: str) -> None:
     public = getattr(brinell, name)

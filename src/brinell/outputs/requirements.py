@@ -115,7 +115,8 @@ class Requirement:
         answer = self._of_worst if self.metric == "worst_group" else self._of_gap
         answers = [answer(audit, names) for names in every]
         told = [each for each in answers if not math.isnan(each.bound)] or answers
-        return min(told, key=lambda each: -each.bound if self.comparison == "<=" else each.bound)
+        sign = -1 if self.comparison == "<=" else 1
+        return min(told, key=lambda each: (each.met, sign * each.bound))
 
     def _of_verdict(self, audit: "Audit") -> Answer:
         assert audit.diagnosis is not None
@@ -135,7 +136,7 @@ class Requirement:
                 words = (
                     f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}: even its upper end is below"
                 )
-                return Answer(self, False, f"{words} {self.limit:.1%}", rate.value, rate.high)
+                return Answer(self, False, f"{words} {float(self.limit):.1%}", rate.value, rate.high)
         rows = _speaking(every)
         rate, row = min(zip(_together(rows), rows, strict=True), key=lambda pair: (pair[0].low, pair[0].value))
         words = f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}{_sight(rows, every)}"
