@@ -15,7 +15,8 @@ from brinell.threats import Threat
 EVIL = (
     "<script>alert('1')</script>", "a|b|c", "`x` **bold** _it_ ~~no~~", "[click](http://evil.example)", "# heading",
     "@someone and #12", "tab\tand\nnewline\x00\x1b[31m\u202e", "]]> & &amp; \"quoted\" 'single'", "a: b\n- c",
-    "$x$ \\|", "www.evil.example", "\U0001f600 grün",
+    "$x$ \\|", "www.evil.example", "\U0001f600 grün", "1. first", "2)", "===",
+    "--- x", "+ y", "> z",
 )  # fmt: skip
 CASCADE = (FGSM(), PGD(steps=3))
 

@@ -5,6 +5,8 @@ import io
 import json
 import math
 import re
+import shutil
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -131,20 +133,32 @@ def test_junit_has_the_structure_that_build_servers_read(evil: Audit, table: Aud
         suites = ET.fromstring(render(audit, "junit"))
         assert suites.tag == "testsuites"
         (suite,) = suites
-        assert {"name", "tests", "failures", "errors", "skipped"} == set(suite.attrib)
+        assert {"name", "tests", "failures", "errors", "skipped", "time", "timestamp"} == set(suite.attrib)
+        assert float(str(suite.get("time"))) > 0
+        assert abs(datetime.now(UTC) - datetime.fromisoformat(f"{suite.get('timestamp')}+00:00")) < timedelta(hours=1)
         tags = [child.tag for child in suite]
         cases = suite.findall("testcase")
         assert tags == ["properties", *["testcase"] * len(cases), "system-out"]
         assert suite.get("tests") == str(len(cases))
         assert suite.get("failures") == "0"
         assert all(
-            {"classname", "name"} == set(case.attrib) and [c.tag for c in case] == ["system-out"] for case in cases
+            {"classname", "name", "time"} == set(case.attrib) and [c.tag for c in case] == ["system-out"]
+            for case in cases
         )
         groups = sum(len(audit.by_group(name)) for name in audit.record.settings.data.groups)
         assert len(cases) == groups + (audit.diagnosis is not None)
     names = " ".join(str(case.get("name")) for case in ET.fromstring(render(evil, "junit")).iter("testcase"))
     assert "<script>alert('1')</script>" in names
     assert "]]> & &amp; \"quoted\" 'single'" in names
+
+
+def test_junit_without_a_clock(table: Audit, tmp_path: Path) -> None:
+    """A kill at the very end may cost it, and it says nothing of the results."""
+    shutil.copytree(table.folder, tmp_path / "run")
+    (tmp_path / "run" / "clock.json").unlink()
+    (suite,) = ET.fromstring(render(brinell.load_audit(tmp_path / "run"), "junit"))
+    assert "time" not in suite.attrib
+    assert len(suite.findall("testcase")) == 3
 
 
 def test_an_unsound_verdict_fails_in_junit(evil: Audit) -> None:

@@ -96,7 +96,7 @@ def test_the_files_are_adversarial_as_counted(data: Any, tmp_path: Path) -> None
 
 def test_the_gallery_alone_is_enough(evil: Audit, tmp_path: Path) -> None:
     found = brinell.write_pictures(evil, tmp_path / "png")
-    assert 0 < found.rows <= 40
+    assert 0 < found.rows <= evil.record.clean.hits - evil.record.robust.hits
     assert len(list(found.folder.glob("*.png"))) == 2 * found.rows
     assert all(NAME.fullmatch(path.name) for path in found.folder.glob("*.png"))
 

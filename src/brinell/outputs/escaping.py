@@ -6,7 +6,8 @@ from typing import Any
 
 LONGEST = 80  # characters of a name; the table of examples has it whole
 # What Markdown and HTML act on: anywhere, at the edge of a word, at the start of a line, and in addresses.
-_ACTIVE = re.compile(r"[\\`*\[\]<&|~$]|(?<!\w)_|_(?!\w)|^[>#+-]|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
+_ACTIVE = re.compile(r"[\\`*\[\]<&|~$]|(?<!\w)_|_(?!\w)|^[>#+=-]|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
+_NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")  # the start of an ordered list
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]")
 _NOT_IN_YAML = re.compile(r"[\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -14,8 +15,8 @@ _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]
 
 def for_markdown(text: str) -> str:
     """One line of prose that Markdown and HTML show as it is; also nobody is notified by an @ in it."""
-    line = " ".join(visible(text).split())
-    return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", line).replace("@", "@\u200b")
+    line = _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", " ".join(visible(text).split()))
+    return _NUMBERED.sub(lambda found: f"{found[1]}&#{ord(found[2])};", line).replace("@", "@\u200b")
 
 
 def name_for_markdown(value: Any) -> str:

@@ -31,7 +31,7 @@ def junit(audit: "Audit", answers: tuple[Answer, ...] = ()) -> str:
     counts = {"tests": str(len(cases)), "failures": failures, "errors": "0"}
     name = for_xml(f"brinell: {model_name(audit.record)} on {facts.data.name}, {threat_text(audit.record)}")
     root = ET.Element("testsuites", {"name": "brinell", **counts})
-    suite = ET.SubElement(root, "testsuite", {"name": name, **counts, "skipped": "0"})
+    suite = ET.SubElement(root, "testsuite", {"name": name, **counts, "skipped": "0", **_clock(audit)})
     properties = ET.SubElement(suite, "properties")
     for key, value in _facts(audit).items():
         ET.SubElement(properties, "property", {"name": key, "value": for_xml(value)})
@@ -44,11 +44,24 @@ def junit(audit: "Audit", answers: tuple[Answer, ...] = ()) -> str:
 
 def _write(suite: ET.Element, case: Entry) -> None:
     words = for_xml(case.words)
-    element = ET.SubElement(suite, "testcase", {"classname": f"brinell.{case.kind}", "name": for_xml(case.name)})
+    element = ET.SubElement(
+        suite, "testcase", {"classname": f"brinell.{case.kind}", "name": for_xml(case.name), "time": "0"}
+    )
     if case.failed:
         ET.SubElement(element, "failure", {"message": words, "type": case.kind}).text = words
     else:
         ET.SubElement(element, "system-out").text = words
+
+
+def _clock(audit: "Audit") -> dict[str, str]:
+    """When the audit was done and what it took; a kill may have cost the file that says so."""
+    from brinell.evaluation.record import read_clock
+
+    path = audit.folder / "clock.json"
+    if not path.is_file():
+        return {}
+    clock = read_clock(path)
+    return {"time": f"{clock.seconds_of_last_session:.3f}", "timestamp": clock.finished[: len("2026-11-22T21:00:00")]}
 
 
 def _demanded(answers: tuple[Answer, ...]) -> Iterator[Entry]:
