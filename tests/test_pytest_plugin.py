@@ -14,6 +14,7 @@ pytest_plugins = "pytester"
 PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 NET = """
 import brinell
+import brinell.data
 import pytest
 import torch
 from torch import nn
@@ -86,6 +87,15 @@ def test_groups_and_texts_of_demands(outcome) -> None:
     result = outcome(f"assert_robust(net, data, 'linf:0.05', {groups}, {demands}, **FAST)")
     result.stdout.fnmatch_lines(["*worst_group:half>=0.9: missed: *half True is 60.0% of 50 rows*",
                                  "*gap:half<=0.9: met: *"])  # fmt: skip
+
+
+def test_groups_that_stand_in_the_data_file(outcome) -> None:
+    save = "import numpy as np; np.savez('toy.npz', x=data[0], y=data[1], group_half=np.arange(100) < 50)"
+    call = "assert_robust(net, 'toy.npz', 'linf:0.05', require='worst_group:{}>=0.1', **FAST)"
+    outcome(f"{save}; {call.format('half')}").assert_outcomes(passed=1)
+    outcome(f"{save}; {call.format('sex')}").stdout.fnmatch_lines(["*InputError: *these data have: class, half."])
+    source = call.replace("'toy.npz'", "brinell.data.read('toy.npz')")
+    outcome(f"{save}; {source.format('half')}").assert_outcomes(passed=1)
 
 
 def test_a_verdict_can_be_demanded(outcome) -> None:

@@ -49,7 +49,7 @@ def assert_robust(request: pytest.FixtureRequest) -> AssertRobust:
 
         demands = _demands(require, {name: options.pop(name, None) for name in _METRICS})
         for demand in demands:
-            demand.check_possible(options.get("groups") or {}, diagnose=options.get("diagnose", True))
+            demand.check_possible(_groups(data, options.get("groups")), diagnose=options.get("diagnose", True))
         threat = brinell.threat(threat) if isinstance(threat, str) else threat
         audit = brinell.audit(model, data, threat, **options)
         answers = [demand.check(audit) for demand in demands]
@@ -62,6 +62,12 @@ def assert_robust(request: pytest.FixtureRequest) -> AssertRobust:
         return audit
 
     return check
+
+
+def _groups(data: Any, groups: Any) -> list[str] | None:
+    """The names of the groups that the audit will have; None where only reading the data can tell."""
+    own = {} if isinstance(data, tuple) else getattr(data, "groups", None)
+    return None if own is None else [*own, *(groups or {})]
 
 
 def _demands(texts: Iterable["str | Requirement"], limits: dict[str, Any]) -> "tuple[Requirement, ...]":

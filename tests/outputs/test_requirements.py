@@ -202,3 +202,18 @@ def test_a_rate_of_no_rows_meets_nothing() -> None:
     assert not answer.met
     assert "undefined, since there are no rows" in answer.words
     assert str(answer).startswith("robust_accuracy>=0: missed: ")
+    assert answer.facts() == {
+        "demand": "robust_accuracy>=0", "met": False, "value": None, "bound": 0.0, "words": answer.words
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [0.5, 0.9, 0.99])
+def test_too_few_rows_are_known_beforehand(limit: float) -> None:
+    wanted = Requirement("robust_accuracy", limit)
+    found = re.search(r"it takes at least ([\d,]+)$", wanted.out_of_reach(2))
+    assert found
+    least = int(found[1].replace(",", ""))
+    assert Rate(least, least).low >= limit > Rate(least - 1, least - 1).low
+    assert wanted.out_of_reach(least) == Requirement("gap", limit).out_of_reach(2) == ""
+    assert Requirement.read("sound").out_of_reach(1) == ""
+    assert Requirement("robust_accuracy", 0).out_of_reach(0) == ""

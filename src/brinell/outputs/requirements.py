@@ -34,6 +34,11 @@ class Answer(NamedTuple):
     value: float = math.nan
     bound: float = math.nan
 
+    def facts(self) -> dict[str, Any]:
+        """Plain values for JSON; NaN is None."""
+        value, bound = (None if math.isnan(number) else number for number in (self.value, self.bound))
+        return {"demand": str(self.requirement), "met": self.met, "value": value, "bound": bound, "words": self.words}
+
     def __str__(self) -> str:
         return f"{self.requirement}: {'met' if self.met else 'missed'}: {self.words}"
 
@@ -93,16 +98,26 @@ class Requirement:
         names = f":{','.join(self.groups)}" if self.groups else ""
         return f"{self.metric}{names}{self.comparison}{self.limit:g}"
 
-    def check_possible(self, groups: Iterable[str], *, diagnose: bool) -> None:
+    def check_possible(self, groups: Iterable[str] | None, *, diagnose: bool) -> None:
         """Raise InputError where an audit with these groups ("class" is always there) cannot answer: before any work.
 
-        diagnose: whether the audit makes a diagnosis."""
-        known = [*dict.fromkeys(["class", *groups])]
+        groups: None where they are not known yet. diagnose: whether the audit makes a diagnosis."""
+        known = [*dict.fromkeys(["class", *(groups or ())])]
         for name in self.groups:
-            if name not in known:
+            if groups is not None and name not in known:
                 raise InputError(f"{self} names the group {name!r}; these data have: {', '.join(known)}.")
         if self.metric == "verdict" and not diagnose:
             raise InputError(f"{self} needs the diagnosis, which was turned off; leave it on (diagnose=True).")
+
+    def out_of_reach(self, n: int) -> str:
+        """Why ``n`` rows cannot meet this however good the model is, in words; empty where they can."""
+        if self.comparison == "<=" or isinstance(self.limit, str) or Rate(n, n).low >= self.limit:
+            return ""
+        least = math.ceil(math.log((1 - LEVEL) / 2) / math.log(self.limit))  # the lower end of n of n is tail^(1/n)
+        return (
+            f"{self} cannot be met by {n:,} rows: if all of them stood, the interval would still begin at "
+            f"{Rate(n, n).low:.1%}; it takes at least {least:,}"
+        )
 
     def check(self, audit: "Audit") -> Answer:
         """Whether ``audit`` meets this. Raises InputError where it cannot tell: no such group, no diagnosis."""
