@@ -1,8 +1,8 @@
 """What every test relies on: where the data is, and that nothing is skipped in silence."""
 
-import importlib.util
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -38,12 +38,13 @@ def cuda_is_there() -> bool:
 
 def timm_is_there() -> bool:
     """Whether timm is installed, which needs torchvision."""
-    return importlib.util.find_spec("timm") is not None and importlib.util.find_spec("torchvision") is not None
+    return find_spec("timm") is not None and find_spec("torchvision") is not None
 
 
 NEEDS = {
     "cuda": (cuda_is_there, "there is no GPU"),
     "timm": (timm_is_there, "timm or torchvision is not installed"),
+    "mlflow": (lambda: find_spec("mlflow") is not None, "mlflow is not installed: pip install brinell[mlflow]"),
     "data": (data_is_there, "there is no data folder; BRINELL_DATA names it"),
 }
 
@@ -60,11 +61,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def unexcused_skips(config: pytest.Config) -> list[str]:
-    """What was skipped in CI without excuse: GPU and timm are one, the data folder only where there is none."""
+    """What was skipped in CI without excuse: a GPU, timm and MLflow are ones, the data folder where there is none."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or os.environ.get("CI", "").lower() in ("", "0", "false"):
         return []
-    excuses = {("needs", "cuda"), ("needs", "timm")} | (set() if data_is_there() else {("needs", "data")})
+    excuses = {("needs", name) for name in ("cuda", "timm", "mlflow", *(() if data_is_there() else ("data",)))}
     skipped = reporter.stats.get("skipped", [])
     return [report.nodeid for report in skipped if not excuses & set(getattr(report, "user_properties", ()))]
 
@@ -79,6 +80,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say which skips failed the run."""
     if skips := unexcused_skips(config):
         terminalreporter.section("skipped without excuse", red=True)
-        terminalreporter.line("In CI this fails the run: only tests marked cuda or timm may be skipped.", red=True)
+        terminalreporter.line("In CI this fails the run: only tests marked cuda, timm or mlflow may be skipped.", red=True)
         for nodeid in skips:
             terminalreporter.line(nodeid)

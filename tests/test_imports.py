@@ -24,12 +24,18 @@ def test_every_room_imports_only_from_the_rooms_below_it(
     assert broken == 0, capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", ["brinell", "brinell.cli.app"])
+@pytest.mark.parametrize("module", ["brinell", "brinell.cli.app", "brinell.pytest_plugin"])
 def test_importing_is_light(module: str) -> None:
     program = f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'scipy', 'pyarrow'}} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == []
+
+
+def test_outputs_need_no_torch() -> None:
+    program = "import sys, brinell.outputs; print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert run.stdout == "False\n", run.stderr
 
 
 @pytest.mark.parametrize("name", brinell.__all__)

@@ -22,7 +22,8 @@ NAMES = {
     "SmallCNN", "TutorialCNN", "cascades", "tutorial_classifier", "load_weights", "save_weights", "verify",
     "Verification", "Discrepancy", "compare", "Comparison", "robustness_curve", "RobustnessCurve", "spread", "Spread",
     "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding", "Frame", "read_dataset", "read_images",
-    "read_table", "load_model",
+    "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
+    "record_schema", "Requirement",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 

@@ -48,6 +48,14 @@ from brinell.models import load_weights as load_weights
 from brinell.models import save_weights as save_weights
 from brinell.models import tutorial_classifier as tutorial_classifier
 from brinell.models import with_layers as with_layers
+from brinell.outputs import Pictures as Pictures
+from brinell.outputs import Requirement as Requirement
+from brinell.outputs import export as export
+from brinell.outputs import log_mlflow as log_mlflow
+from brinell.outputs import metric_frame as metric_frame
+from brinell.outputs import record_schema as record_schema
+from brinell.outputs import render as render
+from brinell.outputs import write_pictures as write_pictures
 from brinell.report import write_html as write_html
 from brinell.statistics import Rate as Rate
 from brinell.threats import L0 as L0

@@ -3,7 +3,8 @@
 All are ``ValueError`` as well, so callers need not import them; the command line answers them with exit code 2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -34,3 +35,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     longer = [each for each in by_case if word and each.startswith(word.lower())]
     near = longer[:1] or get_close_matches(word.lower(), by_case, 1)
     return f"; did you mean {by_case[near[0]]}?" if near else ""
+
+
+@contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """Let a package that is missing inside be an InputMissingError, which names the extra that brings it."""
+    try:
+        yield
+    except ModuleNotFoundError as problem:
+        raise InputMissingError(
+            f'this needs the package {problem.name}, which is not there: pip install "brinell[{extra}]".'
+        ) from problem

@@ -101,6 +101,7 @@ def test_the_examples_run_one_after_the_other(run: Run) -> None:
         "curve": ["--effort", "quick", "--n", "20"],
         "verify": [],
         "compare": [],
+        "export": [],
         "attacks": [],
     }
     assert {*shorter, "demo"} >= set(COMMANDS)

@@ -16,6 +16,7 @@ from brinell.cli.compare import compare
 from brinell.cli.curve import curve
 from brinell.cli.demo import demo
 from brinell.cli.exits import Commands
+from brinell.cli.export import export
 from brinell.cli.harden import harden
 from brinell.cli.init import init
 from brinell.cli.verify import verify
@@ -47,7 +48,7 @@ def on_screen(command: Callable[..., None]) -> Callable[..., None]:
     return shown
 
 
-for command in (demo, init, audit, verify, compare, curve, attack, harden, attacks):
+for command in (demo, init, audit, verify, compare, export, curve, attack, harden, attacks):
     app.command(cls=completion.Command)(on_screen(command))
 
 

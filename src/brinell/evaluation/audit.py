@@ -4,18 +4,21 @@ import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from torch import Tensor
 
-from brinell.errors import InputMissingError, OutputExistsError
+from brinell.errors import InputMissingError, OutputExistsError, needing
 from brinell.evaluation.findings import Diagnosis, Soundness
 from brinell.evaluation.folder import ADVERSARIAL, EXAMPLES, RECORD, Scratch, map_adversarial
-from brinell.evaluation.groups import GroupGap, GroupRow, by_group, group_gap, worst_group
+from brinell.evaluation.groups import GroupGap, GroupRow, as_table, by_group, group_gap, worst_group
 from brinell.evaluation.harvest import read_examples
 from brinell.evaluation.record import AuditRecord, read_record
 from brinell.statistics import Rate
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,15 @@ class Audit:
     def gap(self, *names: str) -> GroupGap:
         """Robust accuracy of the best group less that of the worst, with a simultaneous interval."""
         return group_gap(self.table, names)
+
+    def to_pandas(self, *names: str) -> "DataFrame":
+        """The table of examples as a data frame, a row per example; with names of groups a row per group.
+
+        By group: a column for each name, n, small (fewer than 30 rows), and clean_accuracy and robust_accuracy, each
+        with its exact interval (``_low``, ``_high``). Raises InputMissingError without pandas (brinell[pandas])."""
+        with needing("pandas"):
+            import pandas  # noqa: F401  # Arrow's own words would not say how to get it
+        return (as_table(self.by_group(*names), names) if names else self.table).to_pandas()
 
     def save(self, path: str | Path) -> Path:
         """Copy the run folder to ``path``, which must not exist. Returns it. Raises OutputExistsError."""

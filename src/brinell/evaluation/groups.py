@@ -82,6 +82,22 @@ def group_gap(table: pa.Table, names: tuple[str, ...]) -> GroupGap:
     return GroupGap(found.value, found.low, found.high, rows[found.best].group, rows[found.worst].group)
 
 
+def as_table(rows: list[GroupRow], names: tuple[str, ...]) -> pa.Table:
+    """The rows with a column for each name and each number: n, small, and both rates with their exact intervals."""
+    keys = [row.group if isinstance(row.group, tuple) else (row.group,) for row in rows]
+    columns: dict[str, Any] = {}
+    for name, values in zip(names, zip(*keys, strict=True), strict=True):
+        alike = len({type(value) for value in values}) == 1
+        columns[name] = values if alike else [str(value) for value in values]  # numbers beside "(missing)"
+    columns |= {"n": [row.n for row in rows], "small": [row.small for row in rows]}
+    for rate in ("clean_accuracy", "robust_accuracy"):
+        rates: list[Rate] = [getattr(row, rate) for row in rows]
+        columns[rate] = [each.value for each in rates]
+        columns[f"{rate}_low"] = [each.low for each in rates]
+        columns[f"{rate}_high"] = [each.high for each in rates]
+    return pa.table(columns)
+
+
 def _speaking(rows: list[GroupRow]) -> list[GroupRow]:
     return [row for row in rows if not row.small] or rows
 

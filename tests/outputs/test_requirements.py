@@ -1,0 +1,219 @@
+"""Demands on an audit: read from text, and decided by the pessimistic end of the interval."""
+
+import math
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from brinell.errors import InputError
+from brinell.evaluation.findings import Diagnosis, Finding
+from brinell.evaluation.groups import by_group, group_gap
+from brinell.outputs.requirements import Requirement, read_requirements
+from brinell.statistics import Rate, simultaneous
+
+
+def stands(of: dict[str, tuple[int, int]], outcome: str | None = "ok") -> Any:
+    """What a requirement looks at of an audit: each site has so many standing rows of so many, and all are right."""
+    sites = [site for site, (_, n) in of.items() for _ in range(n)]
+    broken = [None if i < hits else "PGD" for hits, n in of.values() for i in range(n)]
+    table = pa.table({
+        "label": [0] * len(sites), "clean_prediction": [0] * len(sites), "broken_by": pa.array(broken, pa.string()),
+        "group_class": [0] * len(sites), "group_site": sites,
+    })  # fmt: skip
+    found = Diagnosis(rows=9, findings=(Finding(name="gradients", outcome=outcome, figures=""),)) if outcome else None
+    n = len(sites)
+    return SimpleNamespace(
+        record=SimpleNamespace(settings=SimpleNamespace(data=SimpleNamespace(groups=("class", "site")))),
+        verdict=found.verdict if found else None,
+        clean_accuracy=Rate(n, n), robust_accuracy=Rate(broken.count(None), n), diagnosis=found,
+        by_group=lambda *names: by_group(table, names), gap=lambda *names: group_gap(table, names),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("robust_accuracy>=0.6", Requirement("robust_accuracy", 0.6)),
+        (" clean_accuracy >= 90% ", Requirement("clean_accuracy", 0.9)),
+        ("worst_group>=1/2", Requirement("worst_group", 0.5)),
+        ("worst_group:sex>=0.5", Requirement("worst_group", 0.5, ("sex",))),
+        ("worst_group:sex, a:b>=0.5", Requirement("worst_group", 0.5, ("sex", "a:b"))),
+        ("gap<=0.1", Requirement("gap", 0.1)),
+        ("gap:age>30<=0.1", Requirement("gap", 0.1, ("age>30",))),
+        ("sound", Requirement("verdict", "sound")),
+        ("doubtful", Requirement("verdict", "doubtful")),
+    ],
+)
+def test_texts_are_read_and_written_alike(text: str, wanted: Requirement) -> None:
+    assert Requirement.read(text) == wanted
+    assert Requirement.read(str(wanted)) == wanted
+    assert read_requirements([text, wanted]) == (wanted, wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "not understood; write robust_accuracy>=0.6"),
+        ("unsound", "not understood"),
+        ("accuracy>=0.6", "not understood"),
+        ("verdict>=0.6", "not understood"),
+        ("robust_accuracy", "not understood"),
+        ("robust_accuracy>=", "not understood"),
+        ("robust_accuracy>=high", "'high'; give a share, as 0.6 or 60%"),
+        ("robust_accuracy>=1/0", "'1/0'; give a share"),
+        ("robust_accuracy>=60", r"60.0; give a share in 0\.\.1"),
+        ("robust_accuracy>=100%", "no number of rows shows robust_accuracy>=1, .* give a limit below 1"),
+        ("gap<=0", "no number of rows shows gap<=0, .* give a limit above 0"),
+        ("robust_accuracy>=nan", "nan; give a share"),
+        ("robust_accuracy<=0.6", "compares the wrong way; write robust_accuracy>=0.6"),
+        ("robust_accuracy>0.6", "write robust_accuracy>=0.6"),
+        ("gap>=0.1", "write gap<=0.1"),
+        ("robust_accuracy:sex>=0.6", "has no groups; write worst_group:sex"),
+    ],
+)
+def test_a_slip_is_refused_with_a_remedy(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        Requirement.read(text)
+
+
+def test_values_are_checked_as_texts_are() -> None:
+    with pytest.raises(InputError, match="'fine'; choose one of sound, doubtful"):
+        Requirement("verdict", "fine")
+    with pytest.raises(InputError, match="no metric 'speed'"):
+        Requirement("speed", 0.1)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="compared with True"):
+        Requirement("gap", True)
+
+
+@pytest.mark.parametrize("hits", [50, 60, 70, 80, 100])
+def test_the_lower_end_decides_on_a_rate(hits: int) -> None:
+    audit = stands({"a": (hits, 100)})
+    rate = Rate(hits, 100)
+    for limit in (0.4, 0.5, 0.6, 0.7, 0.8, rate.low, min(rate.value, 0.99)):
+        answer = Requirement("robust_accuracy", limit).check(audit)
+        assert answer.met == (rate.low >= limit)
+        assert (answer.value, answer.bound) == (rate.value, rate.low)
+        assert f"{rate.value:.1%} of 100 rows" in answer.words
+        assert ("the value " in answer.words) == (rate.low < limit <= rate.value)
+        numbers = re.search(r"its lower end, (\S+)%, is (above|below|at) (\S+)%", answer.words)
+        assert numbers
+        low, word, demanded = float(numbers[1]), numbers[2], float(numbers[3])
+        assert {"above": low > demanded, "below": low < demanded, "at": low == demanded}[word]
+
+
+def test_the_group_that_could_be_worst_decides() -> None:
+    """The smaller group has the higher rate and the lower end: its word counts."""
+    audit = stands({"large": (600, 1000), "small": (26, 40), "tiny": (10, 20)})
+    lows = {site: rate.low for site, rate in zip(
+        ("large", "small"), simultaneous([Rate(600, 1000), Rate(26, 40)]), strict=True
+    )}  # fmt: skip
+    assert lows["small"] < lows["large"]
+    answer = Requirement.read("worst_group:site>=0.5").check(audit)
+    assert not answer.met
+    assert answer.bound == lows["small"]
+    assert "site small is 65.0% of 40 rows (simultaneous 95% interval" in answer.words
+    assert "with 2 groups looked at together, 1 of too few rows passed over" in answer.words
+    assert Requirement("worst_group", lows["small"], ("site",)).check(audit).met
+
+
+def test_a_small_group_counts_where_it_is_enough_to_tell() -> None:
+    """Few rows show nothing good, but that all of them fell shows enough."""
+    audit = stands({"a": (900, 1000), "b": (880, 1000), "tiny": (0, 20)})
+    answer = Requirement.read("worst_group:site>=0.5").check(audit)
+    assert not answer.met
+    assert re.search(r"site tiny is 0.0% of 20 rows \(.* even its upper end is below 50.0%", answer.words)
+    assert Requirement.read("worst_group:site>=0.2").check(audit).met
+    assert not Requirement.read("worst_group>=0.5").check(audit).met  # though no bound of another attribute is as high
+    gap = Requirement.read("gap:site<=0.2").check(audit)
+    assert not gap.met
+    assert "and site tiny is 90.0%" in gap.words
+    assert Requirement.read("gap:site<=0.9").check(audit).words.startswith("the gap between site a and site b is 2.0%")
+
+
+@pytest.mark.parametrize(("hits", "n", "limit"), [(80, 100, 0.75), (80, 100, 0.73), (900, 1000, 0.899)])
+def test_as_many_rows_as_it_says_would_do(hits: int, n: int, limit: float) -> None:
+    words = Requirement("robust_accuracy", limit).check(stands({"a": (hits, n)})).words
+    found = re.search(r"so would about ([\d,]+) rows", words)
+    assert found
+    rows = int(found[1].replace(",", ""))
+    assert Rate(int(hits / n * rows), rows).low >= limit
+    assert Rate(int(hits / n * rows * 0.7), int(rows * 0.7)).low < limit
+
+
+def test_where_the_value_is_at_the_limit_no_number_of_rows_would_do() -> None:
+    assert "too close to it for any number" in Requirement("robust_accuracy", 0.8).check(stands({"a": (80, 100)})).words
+
+
+@pytest.mark.parametrize("text", ["robust_accuracy>=0.1", "worst_group>=0.1", "gap:site<=0.9"])
+def test_a_number_that_is_not_to_be_believed_is_called_so(text: str) -> None:
+    of = {"a": (90, 100), "b": (90, 100)}
+    assert "not to be believed" in Requirement.read(text).check(stands(of, "failed")).words
+    assert "not to be believed" not in Requirement.read(text).check(stands(of)).words
+    assert "not to be believed" not in Requirement.read("clean_accuracy>=0.1").check(stands(of, "failed")).words
+
+
+def test_the_upper_end_decides_on_a_gap() -> None:
+    audit = stands({"a": (90, 100), "b": (70, 100)})
+    gap = audit.gap("site")
+    for limit in (0.1, gap.value, gap.high, 0.9):
+        answer = Requirement("gap", limit, ("site",)).check(audit)
+        assert answer.met == (gap.high <= limit)
+        assert "between site a and site b is 20.0%" in answer.words
+    assert Requirement.read("gap:site<=0.25").check(audit).words.endswith("is above 25.0%; the value alone would do, "
+                                                                           "so more rows may")  # fmt: skip
+
+
+def test_without_a_name_every_attribute_counts() -> None:
+    audit = stands({"a": (90, 100), "b": (70, 100)})
+    assert "site b" in Requirement.read("worst_group>=0.5").check(audit).words
+    assert "site a and site b" in Requirement.read("gap<=0.5").check(audit).words  # there is one class only
+    alone = Requirement.read("gap:class<=0.5").check(audit)
+    assert not alone.met
+    assert math.isnan(alone.bound)
+    assert "fewer than two groups" in alone.words
+
+
+@pytest.mark.parametrize(
+    ("outcome", "met"), [("ok", (True, True)), ("warning", (False, True)), ("failed", (False,) * 2)]
+)
+def test_verdicts(outcome: str, met: tuple[bool, bool]) -> None:
+    audit = stands({"a": (9, 9)}, outcome)
+    answers = [Requirement.read(text).check(audit) for text in ("sound", "doubtful")]
+    assert tuple(answer.met for answer in answers) == met
+    assert all(f"the verdict is {audit.diagnosis.verdict}" in answer.words for answer in answers)
+    assert (f"(gradients: {outcome})" in answers[0].words) == (outcome != "ok")
+
+
+def test_what_cannot_be_told_is_refused_before_any_work() -> None:
+    with pytest.raises(InputError, match="names the group 'sex'; these data have: class, site"):
+        Requirement.read("gap:sex<=0.1").check_possible(["site"], diagnose=True)
+    with pytest.raises(InputError, match="sound needs the diagnosis"):
+        Requirement.read("sound").check_possible([], diagnose=False)
+    with pytest.raises(InputError, match="needs the diagnosis"):
+        Requirement.read("sound").check(stands({"a": (9, 9)}, None))
+    Requirement.read("worst_group:class>=0.1").check_possible([], diagnose=False)
+
+
+def test_a_rate_of_no_rows_meets_nothing() -> None:
+    answer = Requirement.read("robust_accuracy>=0").check(stands({}))
+    assert not answer.met
+    assert "undefined, since there are no rows" in answer.words
+    assert str(answer).startswith("robust_accuracy>=0: missed: ")
+    assert answer.facts() == {
+        "demand": "robust_accuracy>=0", "met": False, "value": None, "bound": 0.0, "words": answer.words
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [0.5, 0.9, 0.99])
+def test_too_few_rows_are_known_beforehand(limit: float) -> None:
+    wanted = Requirement("robust_accuracy", limit)
+    found = re.search(r"it takes at least ([\d,]+)$", wanted.out_of_reach(2))
+    assert found
+    least = int(found[1].replace(",", ""))
+    assert Rate(least, least).low >= limit > Rate(least - 1, least - 1).low
+    assert wanted.out_of_reach(least) == Requirement("gap", limit).out_of_reach(2) == ""
+    assert Requirement.read("sound").out_of_reach(1) == ""
+    assert Requirement("robust_accuracy", 0).out_of_reach(0) == ""
