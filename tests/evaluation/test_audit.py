@@ -141,8 +141,8 @@ def test_broken_rows_are_broken_when_read_from_disk(whole: br.Audit) -> None:
 def test_the_table_has_a_row_for_each_example(whole: br.Audit) -> None:
     trial, table = trials.subject(), whole.table
     documented = [
-        "id", "label", "group_class", "group_third", "clean_prediction", "broken_by", "adversarial_prediction",
-        "distance", "gradients", "forwards", "unstable",
+        "id", "label", "group_class", "group_third", "clean_prediction", "clean_confidence", "broken_by",
+        "adversarial_prediction", "adversarial_confidence", "distance", "gradients", "forwards", "unstable",
     ]  # fmt: skip
     assert table.column_names[: len(documented)] == documented
     assert column(whole, "id") == list(range(trials.N))

@@ -1,0 +1,37 @@
+from brinell.evaluation.audit import Audit as Audit
+from brinell.evaluation.audit import load_audit as load_audit
+from brinell.evaluation.audit import summary as summary
+from brinell.evaluation.budget import read_budget as read_budget
+from brinell.evaluation.cascades import choose as choose
+from brinell.evaluation.comparison import Comparison as Comparison
+from brinell.evaluation.comparison import Contrast as Contrast
+from brinell.evaluation.comparison import compare as compare
+from brinell.evaluation.curve import CurvePoint as CurvePoint
+from brinell.evaluation.curve import RobustnessCurve as RobustnessCurve
+from brinell.evaluation.diagnosis import examine as examine
+from brinell.evaluation.diagnosis import right_rows as right_rows
+from brinell.evaluation.efforts import EFFORTS as EFFORTS
+from brinell.evaluation.efforts import Cascade as Cascade
+from brinell.evaluation.efforts import within as within
+from brinell.evaluation.files import Scratch as Scratch
+from brinell.evaluation.findings import VERDICTS as VERDICTS
+from brinell.evaluation.findings import Diagnosis as Diagnosis
+from brinell.evaluation.findings import Finding as Finding
+from brinell.evaluation.folder import RunFolder as RunFolder
+from brinell.evaluation.given import read_given as read_given
+from brinell.evaluation.groups import GroupGap as GroupGap
+from brinell.evaluation.groups import GroupRow as GroupRow
+from brinell.evaluation.record import AuditRecord as AuditRecord
+from brinell.evaluation.record import Origin as Origin
+from brinell.evaluation.record import read_record as read_record
+from brinell.evaluation.run import Options as Options
+from brinell.evaluation.run import run_audit as run_audit
+from brinell.evaluation.spread import Spread as Spread
+from brinell.evaluation.spread import spread_of as spread_of
+from brinell.evaluation.verify import Discrepancy as Discrepancy
+from brinell.evaluation.verify import Verification as Verification
+from brinell.evaluation.verify import verify_run as verify_run
+from brinell.evaluation.walk import Walk as Walk
+from brinell.evaluation.walk import run_curve as run_curve
+
+__all__: list[str]
