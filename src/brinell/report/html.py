@@ -1,11 +1,15 @@
-"""One HTML file that holds all it shows: no script, no network, light and dark."""
+"""One HTML file that holds all it shows, its script as well: no network, light and dark."""
 
 from collections.abc import Iterable, Mapping
+from base64 import b64encode
 from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from brinell.errors import InputError, InputTypeError
 from brinell.report import words
@@ -28,7 +32,8 @@ def write_html(
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file in it, such as {path / 'report.html'}.")
-    views = tuple(view_of(name, audit) for name, audit in _named(audits))
+    named = _named(audits)
+    views = tuple(view_of(name, audit, share=len(named)) for name, audit in named)
     page = _render(views, title or "Robustness report", (story,) if isinstance(story, str) else tuple(story))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
@@ -60,10 +65,21 @@ def _is_audit(value: Any) -> bool:
 
 
 def _render(views: tuple[View, ...], title: str, story: tuple[str, ...]) -> str:
+    script = _script()
+    data = {str(position): view.data for position, view in enumerate(views)}
     return _environment().get_template("report.html.jinja").render(
         views=views, title=title, story=story, differences=differences(views), alone=alone_columns(views),
-        level=f"{LEVEL:.0%}", small=SMALL,
+        level=f"{LEVEL:.0%}", small=SMALL, version=version("brinell"), script=Markup(script),  # noqa: S704 - our own
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(), paired=None, data=data,
     )  # fmt: skip
+
+
+@cache
+def _script() -> str:
+    """What the page runs. The policy of the page names its hash, so that nothing else can run there."""
+    here = Path(__file__).parent
+    files = ("vendor/d3.min.js", "vendor/plot.min.js", "templates/report.js")
+    return "\n".join((here / file).read_text(encoding="utf-8") for file in files)
 
 
 @cache
