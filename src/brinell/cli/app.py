@@ -13,6 +13,7 @@ from brinell.cli.curve import curve
 from brinell.cli.demo import demo
 from brinell.cli.exits import Commands
 from brinell.cli.harden import harden
+from brinell.cli.report import report
 from brinell.cli.verify import verify
 
 # Plain help: typer's boxes would have it import rich, and take twice as long.
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, verify, compare, curve, attack, harden, attacks):
+for command in (demo, audit, report, verify, compare, curve, attack, harden, attacks):
     app.command()(command)
 
 

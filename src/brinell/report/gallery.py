@@ -117,10 +117,7 @@ def _spread(n: int, most: int) -> NDArray[np.int64]:
 
 def _hang(rows: list[dict[str, Any]], names: Names, x: Array, x_adv: Array) -> Gallery:
     changed = (x != x_adv).reshape(len(x), -1).sum(1)
-    called = [named((row["label"], row["clean_prediction"], row["adversarial_prediction"]), names) for row in rows]
-    exhibits = [
-        Exhibit(row, *words, int(values), x[0].size) for row, words, values in zip(rows, called, changed, strict=True)
-    ]
+    exhibits = [_exhibit(row, names, int(values), x[0].size) for row, values in zip(rows, changed, strict=True)]
     if not image_like(x.shape[1:]):
         lists = map(_largest, x, x_adv)
         return Gallery(tuple(each._replace(changes=found) for each, found in zip(exhibits, lists, strict=True)))
@@ -130,6 +127,11 @@ def _hang(rows: list[dict[str, Any]], names: Names, x: Array, x_adv: Array) -> G
     pictures = _pictures(x, x_adv, factor)
     shown = tuple(each._replace(pictures=three) for each, three in zip(exhibits, pictures, strict=True))
     return Gallery(shown, factor=factor, low=low, high=high)
+
+
+def _exhibit(row: dict[str, Any], names: Names, changed: int, size: int) -> Exhibit:
+    truth, before, after = named((row["label"], row["clean_prediction"], row["adversarial_prediction"]), names)
+    return Exhibit(row, truth, before, after, changed, size)
 
 
 def _scale(low: float, high: float) -> tuple[float, float]:

@@ -96,7 +96,8 @@ def view_of(name: str, audit: "Audit", share: int = 1) -> View:
     return View(
         name, audit, headline(record), answers(audit), attacker(record), protocol(record), curve,
         tuple(_attacks(record)), fates, groups, confusion, gallery_of(audit, share), evidence(record), course(record),
-        spent(record), read_clock(clock) if clock.is_file() else None, tuple(_settings(record)), replay.replay(record), replay.check(record), replay.over_eps(record),
+        spent(record), read_clock(clock) if clock.is_file() else None, tuple(_settings(record)),
+        replay.replay(record), replay.check(record), replay.over_eps(record),
         _data(audit, curve, groups, fates, confusion),
     )  # fmt: skip
 

@@ -12,8 +12,8 @@
   // Room for the words on the left: as much as they need, and no more than the screen can spare.
   function words(labels, width) {
     const longest = d3.max(labels, (label) => label.length) ?? 1;
-    const room = Math.min(14 + 7 * longest, Math.max(52, 0.36 * width));
-    return { marginLeft: room, tickFormat: (label) => short(label, Math.floor((room - 10) / 6.6)) };
+    const room = Math.min(14 + 7.2 * longest, Math.max(52, 0.36 * width));
+    return { marginLeft: room, tickFormat: (label) => short(label, Math.floor((room - 12) / 7)) };
   }
 
   const told = (rate) => `${percent(rate.value)} (${percent(rate.low)} to ${percent(rate.high)})`;
@@ -48,7 +48,7 @@
   function curve(found, width) {
     const own = found.audit ? [found.audit] : [];
     return Plot.plot({
-      width, height: 300, style, marginLeft: 46, marginBottom: 40, marginRight: 20,
+      width, height: 300, style, marginLeft: 46, marginBottom: 46, marginRight: 20,
       x: { label: "size of the attack (eps)", ticks: Math.max(3, Math.min(10, width / 90)), domain: [0, d3.max([...found.points, ...own], (point) => point.eps)] },
       y: { ...shares, label: "share that keeps its right answer" },
       marks: [
@@ -69,7 +69,7 @@
     const points = found.points.map(([effort, standing, stage]) => ({ x: place(effort), y: standing / found.n, effort, standing, stage }));
     const bands = found.ends.map((end, i) => ({ x1: place(i ? found.ends[i - 1] : 0), x2: place(end), i }));
     return Plot.plot({
-      width, height: 300, style, marginLeft: 46, marginBottom: 40, marginTop: 26, marginRight: 22,
+      width, height: 300, style, marginLeft: 46, marginBottom: 46, marginTop: 26, marginRight: 22,
       x: { type: "log", domain: [first, most], label: `${found.unit} given to an input so far`, ticks: Math.max(2, width / 90), tickFormat: "~s" },
       y: { ...shares, label: null },
       marks: [
@@ -143,15 +143,15 @@
     const every = d3.cross(found.classes, found.classes).map(([from, to]) => ({ from, to }));
     const { marginLeft, tickFormat } = words(found.classes, width);
     const side = Math.min(40, (width - marginLeft - 10) / found.classes.length);
-    const longest = d3.max(found.classes, (name) => tickFormat(name).length);
-    const slanted = longest * 6.6 > side;
-    const deep = slanted ? 20 + Math.min(longest, 22) * 6.6 : 34;
+    const longest = Math.min(22, d3.max(found.classes, (name) => name.length));
+    const slanted = longest * 7 > side;
+    const deep = slanted ? 20 + longest * 7 : 34;
     const dark = (cell) => cell.rows / most > 0.45;
     const axis = { domain: found.classes, tickSize: 0, tickFormat };
     return Plot.plot({
       width: marginLeft + 10 + side * found.classes.length, height: 8 + deep + side * found.classes.length, style,
       marginLeft, marginRight: 10, marginTop: 8, marginBottom: deep, padding: 0.06,
-      x: { ...axis, label: null, tickRotate: slanted ? -90 : 0 }, y: { ...axis, label: null },
+      x: { ...axis, label: null, tickRotate: slanted ? -90 : 0, tickFormat: (name) => short(name, longest) }, y: { ...axis, label: null },
       opacity: { domain: [0, 1], range: [0, 1] },
       marks: [
         Plot.cell(every, { x: "to", y: "from", fill: (cell) => (cell.from === cell.to ? "var(--page)" : "var(--track)"), fillOpacity: 0.75 }),
@@ -201,17 +201,25 @@
   }
 
   for (const form of document.querySelectorAll("form.filters")) {
-    const shown = [...document.getElementById(form.dataset.gallery).children];
+    const all = [...document.getElementById(form.dataset.gallery).children];
+    const more = document.getElementById(`more-${form.dataset.gallery}`);
+    let most = 12; // at first: who wants to see all of them asks for more
     const sort = () => {
       const { label, attack, distance } = form.elements;
-      const far = Number(distance.value);
-      for (const one of shown) {
-        one.hidden = (label.value && one.dataset.label !== label.value) || (attack.value && one.dataset.attack !== attack.value) || Number(one.dataset.distance) > far * (1 + 1e-6);
-      }
-      const left = shown.filter((one) => !one.hidden).length;
-      form.querySelector(".found").textContent = `${left} of ${shown.length} shown`;
-      form.querySelector(".far").textContent = d3.format(".4~g")(far);
+      const far = Number(distance.value) * (1 + 1e-6);
+      const fits = (one) => (!label.value || one.dataset.label === label.value) && (!attack.value || one.dataset.attack === attack.value) && Number(one.dataset.distance) <= far;
+      const found = all.filter(fits);
+      const shown = new Set(found.slice(0, most));
+      for (const one of all) one.hidden = !shown.has(one);
+      form.querySelector(".found").textContent = `${shown.size} shown of ${found.length} that fit, ${all.length} in all`;
+      form.querySelector(".far").textContent = d3.format(".4~g")(Number(distance.value));
+      more.hidden = shown.size === found.length;
+      more.textContent = `Show all ${found.length}`;
     };
+    more.addEventListener("click", () => {
+      most = Infinity;
+      sort();
+    });
     form.hidden = false;
     form.addEventListener("input", sort);
     form.addEventListener("submit", (event) => event.preventDefault());
