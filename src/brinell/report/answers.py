@@ -95,9 +95,11 @@ def first_to_break(name: str, worst: "GroupRow", gap: "GroupGap") -> str:
 
 def _how_sure(record: "AuditRecord") -> Answer:
     robust = record.robust.rate
+    bound = f"{percent(robust.value)} is an upper bound: a stronger attack may break more."
+    bound = bound if robust.hits else "Nothing stands, so no stronger attack could break more."
     verdict = record.diagnosis.verdict if record.diagnosis else None
     short = (
-        f"{percent(robust.value)} is an upper bound: a stronger attack may break more. For other rows of the same "
-        f"kind it lies between {percent(robust.low)} and {percent(robust.high)} ({LEVEL:.0%} sure)."
+        f"{bound} For other rows of the same kind the number lies between {percent(robust.low)} and "
+        f"{percent(robust.high)} ({LEVEL:.0%} sure)."
     )
     return Answer("How sure is it?", short, (_CREDIT[verdict], converged(record)))

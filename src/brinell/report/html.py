@@ -1,7 +1,7 @@
 """One HTML file that holds all it shows, its script as well: no network, light and dark."""
 
-from collections.abc import Iterable, Mapping
 from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version

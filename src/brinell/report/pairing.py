@@ -1,5 +1,6 @@
 """Two audits of the same rows: what the page says of their comparison, and what its charts are drawn from."""
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class Pairing(NamedTuple):
     names: tuple[str, str]
     words: tuple[str, ...]
     charts: tuple[PairedChart, ...]
+
+    @property
+    def headline(self) -> str:
+        """What the first sentence comes to, without its figures."""
+        return re.split(r": | \(", self.words[0].rstrip("."), maxsplit=1)[0] + "."
 
     @property
     def data(self) -> list[list[dict[str, Any]]]:
