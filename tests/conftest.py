@@ -1,6 +1,8 @@
 """What every test relies on: where the data is, and that nothing is skipped in silence."""
 
+import importlib.util
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +37,14 @@ def cuda_is_there() -> bool:
     return torch.cuda.is_available()
 
 
+def browser_is_there() -> bool:
+    """Whether there is a Chromium, and what drives it."""
+    found = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    return found and importlib.util.find_spec("playwright") is not None
+
+
 NEEDS = {
+    "browser": (browser_is_there, "there is no Chromium, or no playwright"),
     "cuda": (cuda_is_there, "there is no GPU"),
     "data": (data_is_there, "there is no data folder; BRINELL_DATA names it"),
 }
@@ -53,11 +62,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def unexcused_skips(config: pytest.Config) -> list[str]:
-    """What was skipped in CI without excuse: a GPU is one, the data folder only where there is none."""
+    """What was skipped in CI without excuse: no GPU or no browser is one, the data folder only where there is none."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or os.environ.get("CI", "").lower() in ("", "0", "false"):
         return []
-    excuses = {("needs", "cuda")} if data_is_there() else {("needs", "cuda"), ("needs", "data")}
+    excuses = {("needs", "cuda"), ("needs", "browser")} | (set() if data_is_there() else {("needs", "data")})
     skipped = reporter.stats.get("skipped", [])
     return [report.nodeid for report in skipped if not excuses & set(getattr(report, "user_properties", ()))]
 
@@ -72,6 +81,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say which skips failed the run."""
     if skips := unexcused_skips(config):
         terminalreporter.section("skipped without excuse", red=True)
-        terminalreporter.line("In CI this fails the run: only tests marked cuda may be skipped.", red=True)
+        terminalreporter.line("In CI this fails the run: only tests marked cuda or browser may be skipped.", red=True)
         for nodeid in skips:
             terminalreporter.line(nodeid)

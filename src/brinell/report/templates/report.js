@@ -68,9 +68,11 @@
     const place = (effort) => Math.max(first, effort);
     const points = found.points.map(([effort, standing, stage]) => ({ x: place(effort), y: standing / found.n, effort, standing, stage }));
     const bands = found.ends.map((end, i) => ({ x1: place(i ? found.ends[i - 1] : 0), x2: place(end), i }));
+    const steps = d3.range(7).flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power)).filter((step) => step <= most);
+    const ticks = steps.length * 42 > width ? steps.filter((step) => Number.isInteger(Math.log10(step))) : steps;
     return Plot.plot({
       width, height: 300, style, marginLeft: 46, marginBottom: 46, marginTop: 26, marginRight: 22,
-      x: { type: "log", domain: [first, most], label: `${found.unit} given to an input so far`, ticks: Math.max(2, width / 90), tickFormat: "~s" },
+      x: { type: "log", domain: [first, most], label: `${found.unit} given to an input so far`, ticks, tickFormat: "~s" },
       y: { ...shares, label: null },
       marks: [
         Plot.rect(bands.filter((band) => band.i % 2 === 1), { x1: "x1", x2: "x2", y1: 0, y2: 1, fill: "var(--track)", fillOpacity: 0.7 }),
