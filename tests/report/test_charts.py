@@ -98,7 +98,9 @@ def test_data_in_the_page_can_be_read_and_ends_no_script(page: Write, named: Aud
     data = json.loads(text)["0"]
     assert EVIL in data["confusion"]["classes"]
     assert set(data["fates"]["classes"]) == set(charts.class_names(named.table).values())
-    assert [" ".join(row["group"].split()) for row in data["groups"][0]] == [cells[0] for cells in written.table("By class")[1:]]
+    assert [" ".join(row["group"].split()) for row in data["groups"][0]] == [
+        cells[0] for cells in written.table("By class")[1:]
+    ]
     assert [rate["value"] for rate in data["rates"]] == [named.clean_accuracy.value, named.robust_accuracy.value]
 
 
