@@ -1,6 +1,7 @@
 """What every test relies on: where the data is, and that nothing is skipped in silence."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,7 +42,14 @@ def timm_is_there() -> bool:
     return find_spec("timm") is not None and find_spec("torchvision") is not None
 
 
+def browser_is_there() -> bool:
+    """Whether there is a Chromium, and what drives it."""
+    found = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    return found and find_spec("playwright") is not None
+
+
 NEEDS = {
+    "browser": (browser_is_there, "there is no Chromium, or no playwright"),
     "cuda": (cuda_is_there, "there is no GPU"),
     "timm": (timm_is_there, "timm or torchvision is not installed"),
     "mlflow": (lambda: find_spec("mlflow") is not None, "mlflow is not installed: pip install brinell[mlflow]"),
@@ -61,11 +69,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def unexcused_skips(config: pytest.Config) -> list[str]:
-    """What was skipped in CI without excuse: a GPU, timm and MLflow are ones, the data folder where there is none."""
+    """What was skipped in CI without excuse: a GPU, a browser, timm, MLflow, the data folder where there is none."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or os.environ.get("CI", "").lower() in ("", "0", "false"):
         return []
-    excuses = {("needs", name) for name in ("cuda", "timm", "mlflow", *(() if data_is_there() else ("data",)))}
+    excuses = {("needs", name) for name in ("browser", "cuda", "timm", "mlflow", *(() if data_is_there() else ("data",)))}
     skipped = reporter.stats.get("skipped", [])
     return [report.nodeid for report in skipped if not excuses & set(getattr(report, "user_properties", ()))]
 
@@ -80,6 +88,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say which skips failed the run."""
     if skips := unexcused_skips(config):
         terminalreporter.section("skipped without excuse", red=True)
-        terminalreporter.line("In CI this fails the run: only tests marked cuda, timm or mlflow may be skipped.", red=True)
+        terminalreporter.line("In CI this fails the run: only tests marked browser, cuda, timm or mlflow may be skipped.", red=True)
         for nodeid in skips:
             terminalreporter.line(nodeid)

@@ -17,6 +17,7 @@ class Verdict(NamedTuple):
     success: Tensor  # bool: goal reached, in the threat set, in bounds, finite
     valid: Tensor  # bool: in the threat set, in bounds, finite
     prediction: Tensor  # int64
+    confidence: Tensor  # the probability that the model gives its prediction (softmax)
     distance: Tensor  # in the unit of the threat set's eps
     height: Tensor  # the margin that the attacker climbs: above 0 where the goal is reached, NaN where logits are
 
@@ -48,9 +49,17 @@ def judge(case: Case, x_adv: Tensor) -> Verdict:
     logits = logits_of(case.model, x_adv, case.batch)
     success = case.goal.reached(logits, case.y) & valid & logits.isfinite().all(1)
     height = case.goal.gain(margin, logits, case.y)
-    return Verdict(success, valid, predictions(logits, case.y), case.threat.distance(x_adv, case.x), height)
+    prediction = predictions(logits, case.y)
+    distance = case.threat.distance(x_adv, case.x)
+    return Verdict(success, valid, prediction, confidences(logits, prediction), distance, height)
 
 
 def predictions(logits: Tensor, y: Tensor) -> Tensor:
     """The class of the top logit of each row, (N,) int64; in a tie with the true label ``y``, the true label."""
     return torch.where(margin(logits, y) > 0, logits.argmax(1), y)
+
+
+def confidences(logits: Tensor, prediction: Tensor) -> Tensor:
+    """The probability that the softmax of ``logits`` (N, K) gives the classes ``prediction`` (N,), as (N,)."""
+    shares: Tensor = logits.softmax(1)
+    return shares.gather(1, prediction[:, None]).flatten()

@@ -2,13 +2,19 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
-
-from scipy.optimize import brentq
-from scipy.special import bdtr, betaincinv, ndtri
 
 LEVEL = 0.95
 SMALL = 30  # rows below which a group says little: at half and half the exact interval spans 0.31 to 0.69
+
+
+@cache
+def _special() -> Any:
+    """scipy.special, imported with the first interval: it takes longer than all the rest of a report."""
+    import scipy.special
+
+    return scipy.special
 
 
 class Interval(NamedTuple):
@@ -35,20 +41,20 @@ class Rate(NamedTuple):
     @property
     def low(self) -> float:
         """Lower end of the exact (Clopper-Pearson) interval; 0 where n is 0."""
-        return float(betaincinv(self.hits, self.n - self.hits + 1, self._tail)) if self.hits else 0.0
+        return float(_special().betaincinv(self.hits, self.n - self.hits + 1, self._tail)) if self.hits else 0.0
 
     @property
     def high(self) -> float:
         """Upper end of the exact (Clopper-Pearson) interval; 1 where n is 0."""
         misses = self.n - self.hits
-        return float(betaincinv(self.hits + 1, misses, 1 - self._tail)) if misses else 1.0
+        return float(_special().betaincinv(self.hits + 1, misses, 1 - self._tail)) if misses else 1.0
 
     @property
     def wilson(self) -> Interval:
         """The Wilson interval: closer to the level on average, for display rather than claims."""
         if not self.n:
             return Interval(0.0, 1.0)
-        z = float(ndtri(1 - self._tail))
+        z = float(_special().ndtri(1 - self._tail))
         middle = (self.hits + z * z / 2) / (self.n + z * z)
         half = z / (self.n + z * z) * math.sqrt(self.hits * (self.n - self.hits) / self.n + z * z / 4)
         return Interval(max(0.0, middle - half), min(1.0, middle + half))
@@ -133,6 +139,8 @@ class Paired(NamedTuple):
         best fitting share of rows that disagree, does not reject."""
         if not self.n or self.first == self.n:
             return 1.0
+        from scipy.optimize import brentq
+
         start = self.value + 1e-12  # at the value itself the score is 0, also where no row disagrees
         return float(brentq(self._room, start, 1.0, xtol=1e-12)) if self._room(start) > 0 else start
 
@@ -141,14 +149,14 @@ class Paired(NamedTuple):
         b = (2 * self.n - self.first + self.second) * theta - self.first - self.second
         share = (math.sqrt(b * b + 8 * self.n * self.second * theta * (1 - theta)) - b) / (4 * self.n)
         spread = math.sqrt(max(0.0, self.n * (2 * share + theta * (1 - theta))))
-        return float(ndtri((1 + self.level) / 2)) * spread + self.first - self.second - self.n * theta
+        return float(_special().ndtri((1 + self.level) / 2)) * spread + self.first - self.second - self.n * theta
 
     @property
     def p(self) -> float:
         """Exact two-sided p-value of equal rates; 1 where no row disagrees.
 
         Source: McNemar 1947, Psychometrika 12(2):153-157, by the binomial distribution of the rows that disagree."""
-        return min(1.0, 2 * float(bdtr(min(self.first, self.second), self.first + self.second, 0.5)))
+        return min(1.0, 2 * float(_special().bdtr(min(self.first, self.second), self.first + self.second, 0.5)))
 
     def at_level(self, level: float) -> "Paired":
         """The same difference with an interval of another confidence."""

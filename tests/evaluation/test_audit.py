@@ -141,15 +141,20 @@ def test_broken_rows_are_broken_when_read_from_disk(whole: br.Audit) -> None:
 def test_the_table_has_a_row_for_each_example(whole: br.Audit) -> None:
     trial, table = trials.subject(), whole.table
     documented = [
-        "id", "label", "group_class", "group_third", "clean_prediction", "broken_by", "adversarial_prediction",
-        "distance", "gradients", "forwards", "unstable",
+        "id", "label", "group_class", "group_third", "clean_prediction", "clean_confidence", "broken_by",
+        "adversarial_prediction", "adversarial_confidence", "distance", "gradients", "forwards", "unstable",
     ]  # fmt: skip
     assert table.column_names[: len(documented)] == documented
     assert column(whole, "id") == list(range(trials.N))
     assert column(whole, "label") == column(whole, "group_class") == trial.y.tolist()
     assert column(whole, "group_third") == [i % 3 for i in range(trials.N)]
     with torch.no_grad():
-        assert column(whole, "clean_prediction") == trial.model(trial.x).argmax(1).tolist()
+        shares = trial.model(trial.x).softmax(1)
+        assert column(whole, "clean_prediction") == shares.argmax(1).tolist()
+        np.testing.assert_allclose(column(whole, "clean_confidence"), shares.amax(1), rtol=1e-6)
+        shares = trial.model(whole.x_adv).softmax(1)
+        taken = torch.tensor(column(whole, "adversarial_prediction"))[:, None]
+        np.testing.assert_allclose(column(whole, "adversarial_confidence"), shares.gather(1, taken)[:, 0], rtol=1e-6)
     assert set(table.schema.types) == {pa.int64(), pa.string(), pa.float32(), pa.bool_()}
 
 

@@ -228,7 +228,7 @@ COLUMNS: dict[str, tuple[str, Change, str]] = {
 @pytest.mark.parametrize("name", COLUMNS)
 def test_an_edited_table_is_found_even_by_a_forger(copy: Path, name: str) -> None:
     """The record is made anew from the edited table, and sealed: only the judge and the data can tell."""
-    from brinell.evaluation.folder import EXAMPLES, read_table
+    from brinell.evaluation.files import EXAMPLES, read_table
     from brinell.evaluation.tally import add_up
 
     column, change, words = COLUMNS[name]

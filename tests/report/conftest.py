@@ -19,8 +19,10 @@ from brinell.threats import L2, Linf, Threat
 CASCADE = (FGSM(), PGD(steps=3))
 
 
-def small_audit(shape: tuple[int, ...], threat: Threat, n: int = 150, **options: Any) -> Audit:
-    """A linear model that gets nearly all of ``n`` rows in 0..1 right."""
+def small_audit(
+    shape: tuple[int, ...], threat: Threat, n: int = 150, names: tuple[str, ...] = (), **options: Any
+) -> Audit:
+    """A linear model that gets nearly all of ``n`` rows in 0..1 right. names: what the classes are called."""
     source = torch.Generator().manual_seed(0)
     layer = nn.Linear(int(np.prod(shape)), 3)
     net = nn.Sequential(nn.Flatten(), layer)
@@ -30,6 +32,8 @@ def small_audit(shape: tuple[int, ...], threat: Threat, n: int = 150, **options:
         x = torch.rand(n, *shape, generator=source)
         y = net(x).argmax(1)
     y[0] = (y[0] + 1) % 3
+    if names:
+        options["groups"] = {"class": np.array(names, object)[y.numpy()]} | options.get("groups", {})
     return audit(Classifier(net, (0, 1)), (x, y), threat, **({"cascade": CASCADE} | options))
 
 
@@ -52,6 +56,20 @@ def image() -> Audit:
 def other() -> Audit:
     """The same images without groups, without pictures, each attack only on what stands."""
     return small_audit((1, 8, 8), L2(0.2), examples="none")
+
+
+@pytest.fixture(scope="session")
+def named() -> Audit:
+    """Classes and groups with hostile names."""
+    return small_audit((1, 8, 8), Linf("8/255"), names=(EVIL, "</style><b>two", "'three\"\u2028"), groups=groups())
+
+
+@pytest.fixture(scope="session")
+def large() -> Audit:
+    """Ten thousand rows in fifty groups."""
+    n = 10_000
+    who = np.array([f"group {i % 50}" for i in range(n)], object)
+    return small_audit((3, 16, 16), Linf("2/255"), n, groups={"who": who}, diagnose=False)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 from numpy.typing import NDArray
 
-EVIL = "<script>alert(1)</script>"
+EVIL = "</script><script>alert(1)</script>"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
@@ -52,7 +52,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" in self.open or "title" in self.open:
+        if {"style", "title", "script"} & set(self.open):
             return
         self.words.append(data)
         if "caption" in self.open and data.strip():

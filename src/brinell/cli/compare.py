@@ -17,6 +17,15 @@ _LONGEST = 30  # groups in a table
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A run folder.", show_default=False)],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another, of the same rows.", show_default=False)],
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Also write a page: the comparison, and both reports side by side.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Compare two audits row by row: who is more robust, and for whom.
@@ -26,16 +35,23 @@ def compare(
 
     \b
     Example:
-      brinell compare runs/hard runs/plain
+      brinell compare runs/hard runs/plain --html compare.html
     """
     from brinell.cli import output
     from brinell.evaluation import compare as contrast
     from brinell.evaluation import load_audit
 
     names = ("A", "B") if first.name == second.name else (first.name, second.name)
-    found = contrast(load_audit(first), load_audit(second), names=names)
+    audits = (load_audit(first), load_audit(second))
+    found = contrast(*audits, names=names)
     with output.for_machines(as_json):
         _show(found, (first, second))
+        if html is not None:
+            from brinell.report import write_html
+
+            title = f"{names[0]} against {names[1]}"
+            pairs = zip(names, audits, strict=True)
+            output.say(f"Report: {write_html(pairs, html, title=title, comparison=found)}")
     if as_json:
         output.print_json(_facts(found, (first, second)))
 

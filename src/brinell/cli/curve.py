@@ -1,5 +1,6 @@
 """``brinell curve``: robust accuracy over eps."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +28,14 @@ def curve(
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Save the curve in the run folder of an audit of the same, for its report.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Show how robust accuracy falls as eps grows.
@@ -60,6 +69,8 @@ def curve(
         rows += [[f"{point.eps:g}", output.cell(point.robust_accuracy)] for point in found.points]
         output.say_table(["eps", f"left standing, n = {found.clean_accuracy.n:,}"], rows)
         output.say(tables.CAVEAT)
+        if into is not None:
+            output.say(f"Saved: {found.save(into)}; brinell report {into} shows it.")
     if as_json:
         points = [{"eps": point.eps, "robust_accuracy": point.robust_accuracy.facts()} for point in found.points]
         output.print_json({

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from torch import Tensor
 
 from brinell.errors import InputMissingError, OutputExistsError, needing
+from brinell.evaluation.examples import read_examples
+from brinell.evaluation.files import ADVERSARIAL, EXAMPLES, RECORD, Scratch
 from brinell.evaluation.findings import Diagnosis, Soundness
-from brinell.evaluation.folder import ADVERSARIAL, EXAMPLES, RECORD, Scratch, map_adversarial
 from brinell.evaluation.groups import GroupGap, GroupRow, as_table, by_group, group_gap, worst_group
-from brinell.evaluation.harvest import read_examples
 from brinell.evaluation.record import AuditRecord, read_record
 from brinell.statistics import Rate
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a record can be read and shown without torch
     from pandas import DataFrame
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,21 @@ class Audit:
 
     @cached_property
     def table(self) -> pa.Table:
-        """A row per example: id, label, group_*, clean_prediction, broken_by (null: it stands; "clean": wrong without
-        an attack), adversarial_prediction, distance, gradients, forwards, unstable; for pictures eight_bits (whether a
+        """A row per example: id, label, group_*, clean_prediction, clean_confidence (the probability that the model
+        gives its prediction), broken_by (null: it stands; "clean": wrong without an attack), adversarial_prediction,
+        adversarial_confidence, distance, gradients, forwards, unstable; for pictures eight_bits (whether a
         broken row stays so when rounded to 8 bits); for each attack ``gradients: ATTACK``, ``forwards: ATTACK``,
         ``refused: ATTACK`` (its candidate was outside the threat set), and, where asked for, ``alone: ATTACK``, whether
         it breaks the row on its own."""
         return read_examples(self.folder / EXAMPLES, self.record)
 
     @property
-    def x_adv(self) -> Tensor:
+    def x_adv(self) -> "Tensor":
         """The adversarial inputs, row for row with the data, memory-mapped; unbroken rows hold the best attempt.
 
         Raises InputMissingError where the audit was run with ``examples="none"``."""
+        from brinell.evaluation.folder import map_adversarial
+
         return map_adversarial(self.folder / ADVERSARIAL)
 
     def by_group(self, *names: str) -> list[GroupRow]:

@@ -11,7 +11,7 @@ from brinell.attacks.base import FORWARD, Found
 from brinell.case import Case, check_logits
 from brinell.evaluation.eightbits import are_pictures, toward
 from brinell.goals import Away
-from brinell.judge import judge, logits_of, predictions
+from brinell.judge import confidences, judge, logits_of, predictions
 from brinell.models.state import same_random_state
 from brinell.objectives import margin
 
@@ -24,12 +24,14 @@ class Block:
 
     x_adv: Tensor
     clean_prediction: Tensor
+    clean_confidence: Tensor  # the probability that the model gives its prediction
     broken_by: Tensor
     gradients: Tensor  # (N, S) by stage
     forwards: Tensor  # (N, S)
     alone: Tensor  # (N, S) bool: broken by this attack, where it was tried
     refused: Tensor  # (N, S) bool: its candidate is not finite, out of the bounds or outside the threat set
     adversarial_prediction: Tensor
+    adversarial_confidence: Tensor
     distance: Tensor
     unstable: Tensor
     height: Tensor  # how near the best attempt so far is to the goal: its margin, below 0 until the goal is reached
@@ -53,10 +55,12 @@ def clean_block(case: Case, stages: int) -> Block:
     wrong = Away().reached(logits, case.y)
     costs = torch.zeros(len(case), stages, dtype=torch.int64, device=case.x.device)
     prediction = predictions(logits, case.y)
+    confidence = confidences(logits, prediction)
     return Block(
-        x_adv=case.x.clone(), clean_prediction=prediction, broken_by=torch.where(wrong, WRONG_CLEAN, NOT_BROKEN),
+        x_adv=case.x.clone(), clean_prediction=prediction, clean_confidence=confidence,
+        broken_by=torch.where(wrong, WRONG_CLEAN, NOT_BROKEN),
         gradients=costs, forwards=costs.clone(), alone=costs.bool(), refused=costs.bool(),
-        adversarial_prediction=prediction.clone(),
+        adversarial_prediction=prediction.clone(), adversarial_confidence=confidence.clone(),
         distance=torch.zeros_like(case.x[:, 0].reshape(len(case), -1)[:, 0]), unstable=wrong & False,
         height=case.goal.gain(margin, logits, case.y),
     )  # fmt: skip
@@ -111,6 +115,7 @@ def _look_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> No
     verdict = judge(replace(second, batch=max(1, case.batch * 3 // 4)), read_back().to(case.x)[order])
     back = order  # a reversal undoes itself
     block.adversarial_prediction = verdict.prediction[back]
+    block.adversarial_confidence = verdict.confidence[back]
     block.distance = verdict.distance[back]
     block.unstable = verdict.success[back] != (block.broken_by >= 0)
     block.unstable &= block.broken_by != WRONG_CLEAN

@@ -1,27 +1,18 @@
-"""Robust accuracy over eps: one walk over growing threat sets, on which no row rises again."""
+"""Robust accuracy over eps as a value, and as a file beside the record; read without torch."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from math import isfinite
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from brinell.attacks.base import POOL
-from brinell.case import Case, as_inputs, batch_for, check_parts, make_case
-from brinell.data import Source, labels
-from brinell.errors import InputError
-from brinell.evaluation.blocks import WRONG_CLEAN, clean_block, confirm_again, run_stage
-from brinell.evaluation.efforts import Cascade
-from brinell.evaluation.survey import blocks
-from brinell.goals import Away, Goal
-from brinell.models.classifier import Classifier
-from brinell.models.state import evaluating, same_random_state
-from brinell.progress import Progress
+from brinell.errors import InputError, InputMissingError
+from brinell.evaluation.files import CURVE, RECORD
+from brinell.evaluation.record import AuditRecord, Count, read_record, write_json
+from brinell.facts import Frozen, Sealed
 from brinell.statistics import Rate
-from brinell.threats import Threat
 
 
 class CurvePoint(NamedTuple):
@@ -31,79 +22,87 @@ class CurvePoint(NamedTuple):
     robust_accuracy: Rate
 
 
+class PointFacts(Frozen):
+    """A point of the curve, as it is stored."""
+
+    eps: float
+    robust: Count
+
+
+class CurveFacts(Sealed):
+    """What ``curve.json`` holds: the points, and of what they are. ``model`` is the sha256 of the weights."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["curve"] = "curve"
+    model: str
+    data: str
+    threat: str
+    goal: str
+    cascade: tuple[str, ...]
+    seed: int
+    clean: Count
+    points: tuple[PointFacts, ...]
+    unstable: int
+
+
 @dataclass(frozen=True, eq=False)
 class RobustnessCurve:
     """Robust accuracy at growing eps. A row that is broken at one counts as broken at every larger one.
 
     broken_at: (N,) the smallest eps tried at which the row broke; 0 where it was wrong without an attack, NaN where it
-    stands. unstable: rows on which a second judgement, in another layout, differs."""
+    stands. unstable: rows on which a second judgement, in another layout, differs. facts: what ``save`` writes."""
 
     clean_accuracy: Rate
     points: tuple[CurvePoint, ...]
     broken_at: NDArray[np.float64]
     unstable: int
+    facts: CurveFacts
+
+    def save(self, run: str | Path) -> Path:
+        """Write the curve into the run folder of an audit, where the report finds it: ``curve.json``. Returns its path.
+
+        An older curve there is replaced. Raises InputMissingError where there is no finished audit, InputError where it
+        is of another model, other rows or another attacker."""
+        folder = Path(run)
+        if not (folder / RECORD).is_file():
+            raise InputMissingError(f"there is no finished audit in {folder}; a curve is saved beside a record.")
+        _require_same(self.facts, read_record(folder / RECORD), folder)
+        write_json(self.facts.sealed(), folder / CURVE)
+        return folder / CURVE
 
     def __str__(self) -> str:
         lines = [f"{f'eps {point.eps:g}':<16}{point.robust_accuracy}" for point in self.points]
         return "\n".join([f"{'clean':<16}{self.clean_accuracy}", *lines])
 
 
-class Walk(NamedTuple):
-    """How to walk: the shares of eps, the attacks at each of them, and the rest as in ``audit``."""
+def read_curve(folder: Path, record: AuditRecord) -> CurveFacts | None:
+    """The curve that was saved beside ``record``; None where there is none.
 
-    shares: Sequence[float]
-    cascade: Cascade
-    seed: int
-    batch: int | None
-    progress: Progress
-
-
-def run_curve(model: Classifier, source: Source, threat: Threat, goal: Goal | None, walk: Walk) -> RobustnessCurve:
-    """Attack the rows that stand in one set after the other, from the smallest to the largest."""
-    check_parts(model, threat, goal, walk.seed)
-    balls = _balls(threat, walk.shares)
-    broken_at = np.full(len(source), np.nan)
-    unstable = 0
-    with evaluating(model, walk.seed):
-        for case in _cases(model, source, threat, goal, walk):
-            rows = case.draws.ids.cpu().numpy()
-            with same_random_state(walk.seed * 1_000_003 + int(rows[0])):
-                broken_at[rows], shaky = _walk(case, balls, walk.cascade)
-            unstable += shaky
-            walk.progress("attacking", int(rows[-1]) + 1, len(source))
-    n = len(source)
-    points = tuple(CurvePoint(ball.eps, Rate(n - int((broken_at <= ball.eps).sum()), n)) for ball in balls)
-    return RobustnessCurve(Rate(n - int((broken_at == 0).sum()), n), points, broken_at, unstable)
+    Raises InputError where the file is damaged, or is of something else."""
+    path = folder / CURVE
+    if not path.is_file():
+        return None
+    try:
+        facts = CurveFacts.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path} is damaged: {str(problem).splitlines()[0]}. Run brinell curve again.") from problem
+    if facts.seal != facts.sha256:
+        raise InputError(f"{path} was edited: its facts do not give the sha256 that it holds. Run brinell curve again.")
+    _require_same(facts, record, folder)
+    return facts
 
 
-def _balls(threat: Threat, shares: Sequence[float]) -> list[Threat]:
-    if not len(shares) or not all(isfinite(share) and share > 0 for share in shares):
-        raise InputError(f"the shares of eps are {shares!r}; give at least one finite number above 0, such as 0.5.")
-    return list({ball.eps: ball for ball in (threat.scaled(share) for share in sorted(shares))}.values())
-
-
-def _cases(model: Classifier, source: Source, threat: Threat, goal: Goal | None, walk: Walk) -> Iterator[Case]:
-    """The rows, block by block, with the goal checked against all of them."""
-    x = as_inputs(model, source.block(slice(0, 1))[0])
-    y, batch = labels(source), walk.batch or batch_for(x)
-    with torch.no_grad():
-        bound = (goal or Away()).bind(y.to(x.device), model(x).shape[1])
-    for rows in blocks(len(source), POOL * batch):
-        x, _ = source.block(rows)
-        yield make_case(
-            model, x, y[rows], threat, goal=bound.take(rows), seed=walk.seed,
-            ids=torch.arange(rows.start, rows.stop), batch=walk.batch,
-        )  # fmt: skip
-
-
-def _walk(case: Case, balls: list[Threat], cascade: Cascade) -> tuple[NDArray[np.float64], int]:
-    """At which eps each row of the block broke, and how many rows are unstable."""
-    block = clean_block(case, len(cascade))
-    broken_at = torch.where(block.broken_by == WRONG_CLEAN, 0.0, torch.nan).double()
-    for ball in balls:
-        before = block.standing
-        for stage, attack in enumerate(cascade):
-            run_stage(replace(case, threat=ball), block, stage, attack, alone=False)
-        broken_at[before & ~block.standing] = ball.eps
-    confirm_again(replace(case, threat=balls[-1]), block, lambda: block.x_adv)
-    return broken_at.cpu().numpy(), int(block.unstable.sum())
+def _require_same(facts: CurveFacts, record: AuditRecord, folder: Path) -> None:
+    held = record.settings
+    pairs = {
+        "weights": (facts.model, held.model.sha256),
+        "data": (f"{facts.clean.n} rows of {facts.data}", f"{held.data.n} rows of {held.data.name}"),
+        "threat set": (facts.threat.partition(":")[0], held.threat.partition(":")[0]),
+        "goal": (facts.goal, held.goal),
+    }
+    for what, (ours, theirs) in pairs.items():
+        if ours != theirs:
+            raise InputError(
+                f"the curve does not belong to the audit in {folder}: its {what} is {ours}, the audit's {theirs}. "
+                "Make the curve with the same model, rows and attacker."
+            )

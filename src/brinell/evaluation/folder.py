@@ -1,15 +1,12 @@
 """The run folder: written block by block, so that a killed audit resumes, and memory stays flat."""
 
-import hashlib
 import json
 import os
 import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
-from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
@@ -18,29 +15,14 @@ import torch
 from torch import Tensor
 
 from brinell.errors import InputError, InputMissingError, OutputExistsError
+from brinell.evaluation.files import ADVERSARIAL, EXAMPLES, GALLERY, RECORD, read_table, sha256
 from brinell.evaluation.record import Settings, write_json
 
-RECORD, EXAMPLES, ADVERSARIAL, GALLERY, CLOCK = (
-    "run.json", "examples.parquet", "adversarial.safetensors", "gallery.safetensors", "clock.json",
-)  # fmt: skip
 _SETTINGS, _PARTS = "settings.json", "parts"
 _DTYPES: dict[torch.dtype, tuple[str, np.dtype[Any]]] = {
     torch.float32: ("F32", np.dtype("<f4")),
     torch.float64: ("F64", np.dtype("<f8")),
 }
-
-
-class Scratch:
-    """A temporary folder, at ``path``, that goes with the last reference to this object."""
-
-    def __init__(self) -> None:
-        self.path = Path(mkdtemp(prefix="brinell-"))
-        # TemporaryDirectory warns when it does this
-        self._end = finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-
-    def spare(self) -> None:
-        """Let the folder stay."""
-        self._end.detach()
 
 
 class RunFolder:
@@ -179,12 +161,6 @@ class RunFolder:
         return torch.from_numpy(np.array(np.memmap(**self._tensor, mode="r")[rows]))
 
 
-def sha256(path: Path) -> str:
-    """The sha256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _settle(partial: Path, final: Path) -> None:
     """Give a finished file its name, after its bytes have reached the disk."""
     with partial.open("rb") as file:
@@ -197,16 +173,6 @@ def _difference(key: str, held: Any, wanted: Any) -> str:
         inner = [name for name in wanted if held.get(name) != wanted[name]]
         return ", ".join(_difference(f"{key}.{name}", held.get(name), wanted[name]) for name in inner)
     return f"{key} is {held!r} there, {wanted!r} here"
-
-
-def read_table(path: Path) -> pa.Table:
-    """The table in ``path``. Raises InputError where it is missing or damaged."""
-    if not path.is_file():
-        raise InputMissingError(f"there is no {path}; run the audit again, or with resume.")
-    try:
-        return pq.read_table(path)
-    except (pa.ArrowException, OSError) as problem:
-        raise InputError(f"{path} is damaged: {problem}. Run the audit again.") from problem
 
 
 def map_adversarial(path: Path) -> Tensor:

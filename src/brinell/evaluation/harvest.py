@@ -1,6 +1,6 @@
 """From blocks to the table of examples, and the rows to look at."""
 
-from pathlib import Path
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,14 @@ from safetensors.torch import save
 
 from brinell.case import Case
 from brinell.data import Source
-from brinell.errors import InputError
 from brinell.evaluation.blocks import NOT_BROKEN, WRONG_CLEAN, Block
-from brinell.evaluation.folder import EXAMPLES, GALLERY, RunFolder, read_table
-from brinell.evaluation.record import AuditRecord, Settings
+from brinell.evaluation.files import EXAMPLES, GALLERY, read_table
+from brinell.evaluation.folder import RunFolder
+from brinell.evaluation.record import Settings
 
-_SHOWN = 40  # rows that the gallery keeps
-_MAY_BE_NULL = ("broken_by", "eight_bits")  # where a row stands, and where it is not broken
-_Groups = dict[str, np.ndarray[Any, Any]]
+_SHOWN = 60  # rows that the gallery keeps
+_Column = np.ndarray[Any, Any]
+_Groups = dict[str, _Column]
 
 
 def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.Table:
@@ -29,8 +29,10 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
         "label": case.y.cpu().numpy(),
         **{f"group_{name}": _group_column(values) for name, values in groups.items()},
         "clean_prediction": block.clean_prediction.cpu().numpy(),
+        "clean_confidence": block.clean_confidence.cpu().float().numpy(),
         "broken_by": pa.array([names[int(i)] for i in block.broken_by], pa.string()),
         "adversarial_prediction": block.adversarial_prediction.cpu().numpy(),
+        "adversarial_confidence": block.adversarial_confidence.cpu().float().numpy(),
         "distance": block.distance.cpu().float().numpy(),
         "gradients": block.gradients.sum(1).cpu().numpy(),
         "forwards": block.forwards.sum(1).cpu().numpy(),
@@ -47,36 +49,6 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
     return pa.table(columns)
 
 
-def read_examples(path: Path, record: AuditRecord) -> pa.Table:
-    """The table in ``path``. Raises InputError where it is damaged, or is not that of the record."""
-    table, wanted = read_table(path), _columns(record)
-    if missing := [name for name in wanted if name not in table.column_names]:
-        raise InputError(f"{path} has no column {', '.join(map(repr, missing))}. Run the audit again.")
-    for name, kind in wanted.items():
-        column = table[name]
-        if kind is not None and (column.type != kind or (column.null_count and name not in _MAY_BE_NULL)):
-            what = f"{column.type}, not {kind}" if column.type != kind else f"missing in {column.null_count} rows"
-            raise InputError(f"{path}: the column {name!r} is {what}. Run the audit again.")
-    if table.num_rows != record.settings.data.n:
-        raise InputError(f"{path} holds {table.num_rows} rows, the record says {record.settings.data.n}. "
-                         "Run the audit again.")  # fmt: skip
-    return table
-
-
-def _columns(record: AuditRecord) -> dict[str, pa.DataType | None]:
-    """Names and types of the columns that the table of this audit has; those of groups are the data's own."""
-    whole, yes = pa.int64(), pa.bool_()
-    columns = dict.fromkeys(["id", "label", "clean_prediction", "adversarial_prediction"], whole)
-    columns |= {"broken_by": pa.string(), "distance": pa.float32(), "unstable": yes}
-    columns |= dict.fromkeys(f"group_{name}" for name in record.settings.data.groups)
-    columns |= {"eight_bits": yes} if record.eight_bits is not None else {}
-    each = {"gradients": whole, "forwards": whole, "refused": yes} | ({"alone": yes} if record.settings.alone else {})
-    columns |= {"gradients": whole, "forwards": whole}
-    return columns | {
-        f"{name}: {attack.label}": kind for attack in record.settings.cascade for name, kind in each.items()
-    }
-
-
 def _group_column(values: np.ndarray[Any, Any]) -> pa.Array:
     """Numbers as they are, and text for anything else, so that all blocks have one type; NaN and None are missing."""
     if values.dtype.kind in "iubf":
@@ -88,11 +60,7 @@ def _group_column(values: np.ndarray[Any, Any]) -> pa.Array:
 def pick_gallery(folder: RunFolder, source: Source) -> None:
     """Keep the clean and the adversarial input of a few broken rows of every class, for the report."""
     table = read_table(folder.path / EXAMPLES).select(["label", "broken_by"])
-    broken = np.array([name not in (None, "clean") for name in table["broken_by"].to_pylist()])
-    labels = table["label"].to_numpy()
-    classes = np.unique(labels)
-    each = max(1, _SHOWN // len(classes))
-    chosen = np.concatenate([np.flatnonzero(broken & (labels == label))[:each] for label in classes])[:_SHOWN]
+    chosen = _pick(table["label"].to_numpy(), np.array(table["broken_by"].to_pylist(), dtype=object))
     if not len(chosen):
         return
     x, _ = source.block(chosen)
@@ -103,3 +71,22 @@ def pick_gallery(folder: RunFolder, source: Source) -> None:
         "x_adv": x_adv.contiguous(),
     }
     (folder.path / GALLERY).write_bytes(save(tensors))
+
+
+def _pick(labels: _Column, broken_by: _Column) -> _Column:
+    """Which broken rows to show, class by class: of each about as many, and of each the work of every attack."""
+    by_class: list[list[int]] = []
+    for label in np.unique(labels):
+        seen: Counter[str] = Counter()
+        ranked = []
+        for row in np.flatnonzero(labels == label).tolist():
+            attack = broken_by[row]
+            if attack not in (None, "clean"):
+                seen[attack] += 1
+                ranked.append((seen[attack], row))  # every attack's first row, then every attack's second, ...
+        by_class.append([row for _, row in sorted(ranked)])
+    by_class = [rows for rows in by_class if rows]
+    each = max(1, _SHOWN // max(1, len(by_class)))
+    shown = [row for rows in by_class for row in sorted(rows[:each])]
+    places = np.linspace(0, len(shown) - 1, min(len(shown), _SHOWN)).round().astype(np.int64)
+    return np.array(shown, dtype=np.int64)[places]

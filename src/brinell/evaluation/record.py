@@ -1,13 +1,9 @@
 """The record of an audit: typed, versioned, and with everything that a replay needs."""
 
 import json
-import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-import torch
 from pydantic import BaseModel, Field, ValidationError
 
 from brinell.errors import InputError
@@ -15,7 +11,7 @@ from brinell.evaluation.findings import Diagnosis
 from brinell.facts import Frozen, Sealed
 from brinell.statistics import Rate
 
-SCHEMA = 1
+SCHEMA = 2
 # What effort is counted in. Passes, where queries outweigh gradients: a gradient is two, forward and backward.
 Unit: TypeAlias = Literal["gradients", "forwards", "passes"]
 
@@ -83,7 +79,7 @@ class AttackFacts(Frozen):
 class Settings(Frozen):
     """All that decides the outcome of an audit; two runs with equal settings end with the same record."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     kind: Literal["audit"] = "audit"
     model: ModelFacts
     data: DataFacts
@@ -168,15 +164,6 @@ class Clock(Sealed):
     finished: str
     seconds_of_last_session: float
     rows: int
-
-
-def versions_of(device: torch.device) -> Versions:
-    """What this process runs on."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return Versions(
-        brinell=metadata.version("brinell"), torch=torch.__version__, numpy=np.__version__,
-        python=platform.python_version(), platform=platform.platform(), device=name, threads=torch.get_num_threads(),
-    )  # fmt: skip
 
 
 def write_json(model: BaseModel, path: Path) -> None:

@@ -22,7 +22,8 @@ from brinell.progress import Progress
 from brinell.threats import threat
 
 _Numbers = np.ndarray[Any, Any]
-_JUDGED = ("adversarial_prediction", "distance", "unstable", "eight_bits")
+_JUDGED = ("adversarial_prediction", "adversarial_confidence", "distance", "unstable", "eight_bits")
+_TURN = 1e-3  # what rounding on another machine may do to a confidence: far below what a reader sees
 
 
 def judge_again(
@@ -41,7 +42,7 @@ def judge_again(
         with same_random_state(facts.seed * 1_000_003 + rows.start):
             again = _block_again(record, part, None if x_adv is None else x_adv[rows], model, source, goal, rows)
         for name in again.column_names:
-            for row in _unlike(part[name], again[name]):
+            for row in _unlike(part[name], again[name], _TURN if name.endswith("confidence") else 1e-12):
                 where = (rows.start + int(row), part[name][int(row)].as_py(), again[name][int(row)].as_py())
                 differ.setdefault(name, []).append(where)
         progress("judging again", rows.stop, facts.data.n)
@@ -70,15 +71,15 @@ def _block_again(
     groups = {"class": y.numpy()} | {name: np.asarray(values)[rows] for name, values in source.groups.items()}
     again = as_table(facts, groups, case, block)
     judged = [name for name in _JUDGED if name in again.column_names] if x_adv is not None else []
-    known = ["id", "label", *(f"group_{name}" for name in groups), "clean_prediction"]
+    known = ["id", "label", *(f"group_{name}" for name in groups), "clean_prediction", "clean_confidence"]
     return again.select([*known, *(name for name in judged if name in part.column_names)])
 
 
-def _unlike(there: pa.ChunkedArray, here: pa.ChunkedArray) -> _Numbers:
-    """The rows on which two columns differ; distances may by rounding."""
+def _unlike(there: pa.ChunkedArray, here: pa.ChunkedArray, slack: float) -> _Numbers:
+    """The rows on which two columns differ; distances may by rounding, confidences by ``slack``."""
     left, right = (np.array(column.to_pylist(), dtype=object) for column in (there, here))
     if pa.types.is_floating(here.type) and pa.types.is_floating(there.type):
-        close = np.isclose(left.astype(float), right.astype(float), rtol=1e-5, atol=1e-12, equal_nan=True)
+        close = np.isclose(left.astype(float), right.astype(float), rtol=1e-5, atol=slack, equal_nan=True)
         return np.flatnonzero(~close)
     return np.flatnonzero(left != right)
 

@@ -20,8 +20,9 @@ from brinell.evaluation.budget import Budget, Purse
 from brinell.evaluation.cascades import describe
 from brinell.evaluation.efforts import Cascade
 from brinell.evaluation.faults import Room, Watch, strange_words
+from brinell.evaluation.files import CLOCK, EXAMPLES, RECORD, read_table
 from brinell.evaluation.findings import Diagnosis
-from brinell.evaluation.folder import CLOCK, EXAMPLES, RECORD, RunFolder, read_table
+from brinell.evaluation.folder import RunFolder
 from brinell.evaluation.harvest import as_table, pick_gallery
 from brinell.evaluation.preflight import notes, preflight
 from brinell.evaluation.record import (
@@ -32,12 +33,12 @@ from brinell.evaluation.record import (
     Origin,
     Settings,
     read_record,
-    versions_of,
     write_json,
 )
 from brinell.evaluation.survey import Survey, blocks, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
+from brinell.evaluation.versions import versions_of
 from brinell.goals import Away, Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating, same_random_state

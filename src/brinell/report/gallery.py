@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from brinell.errors import InputError
+from brinell.report.charts import Names, class_names, named
 from brinell.report.png import Pixels, data_uri
 from brinell.shapes import image_like
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 FILE = "gallery.safetensors"
 _BUDGET = 1_000_000  # values of all pictures of one kind: keeps the page small where inputs are large
-_LISTED, _TOP = 12, 3  # rows that are no pictures, and values shown of each
+_LISTED, _TOP = 30, 3  # rows that are no pictures, and values shown of each
 _SCALES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))  # what pixels usually span
 
 Array = NDArray[np.float64]
@@ -36,9 +37,13 @@ class Change(NamedTuple):
 class Exhibit(NamedTuple):
     """One broken row: its line of the table of examples, and pictures (data URIs) or the largest changes.
 
-    ``changed``: how many of the ``size`` values of the input differ."""
+    ``truth``, ``before`` and ``after``: what its class and the two predictions are called. ``changed``: how many of the
+    ``size`` values of the input differ."""
 
     row: dict[str, Any]
+    truth: str
+    before: str
+    after: str
     changed: int
     size: int
     pictures: tuple[str, str, str] | None = None
@@ -58,9 +63,28 @@ class Gallery(NamedTuple):
     high: float = 1.0
     kept: int = 0
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The true classes that are shown, in the order of their labels."""
+        ordered = sorted({(exhibit.row["label"], exhibit.truth) for exhibit in self.exhibits})
+        return tuple(truth for _, truth in ordered)
 
-def gallery_of(audit: "Audit") -> Gallery:
-    """What the run folder holds to look at. Raises InputError where the file is damaged."""
+    @property
+    def attacks(self) -> tuple[str, ...]:
+        """The attacks whose work is shown."""
+        return tuple(sorted({exhibit.row["broken_by"] for exhibit in self.exhibits}))
+
+    @property
+    def distances(self) -> tuple[float, float]:
+        """The smallest and the largest distance."""
+        found = [exhibit.row["distance"] for exhibit in self.exhibits]
+        return min(found), max(found)
+
+
+def gallery_of(audit: "Audit", share: int = 1) -> Gallery:
+    """What the run folder holds to look at. Raises InputError where the file is damaged.
+
+    share: among how many audits the room on the page is shared out."""
     path = audit.folder / FILE
     if audit.record.settings.examples == "none":
         return Gallery(missing='The audit was run with examples="none": it kept no inputs to show.')
@@ -69,12 +93,12 @@ def gallery_of(audit: "Audit") -> Gallery:
     if not path.is_file():
         return Gallery(missing=f"{FILE} is not in the run folder any more.")
     ids, x, x_adv = _read(path)
-    shown = _spread(len(ids), _BUDGET // x[0].size if image_like(x.shape[1:]) else _LISTED)
+    shown = _spread(len(ids), _BUDGET // share // x[0].size if image_like(x.shape[1:]) else _LISTED)
     try:
         rows = audit.table.take(ids[shown]).to_pylist()
     except IndexError as problem:
         raise InputError(f"{path} names rows that the audit does not have. Run the audit again.") from problem
-    return _hang(rows, x[shown], x_adv[shown])._replace(kept=len(ids))
+    return _hang(rows, class_names(audit.table), x[shown], x_adv[shown])._replace(kept=len(ids))
 
 
 def _read(path: Path) -> tuple[NDArray[np.int64], Array, Array]:
@@ -91,9 +115,9 @@ def _spread(n: int, most: int) -> NDArray[np.int64]:
     return np.linspace(0, n - 1, max(1, min(n, most))).round().astype(np.int64)
 
 
-def _hang(rows: list[dict[str, Any]], x: Array, x_adv: Array) -> Gallery:
+def _hang(rows: list[dict[str, Any]], names: Names, x: Array, x_adv: Array) -> Gallery:
     changed = (x != x_adv).reshape(len(x), -1).sum(1)
-    exhibits = [Exhibit(row, int(values), x[0].size) for row, values in zip(rows, changed, strict=True)]
+    exhibits = [_exhibit(row, names, int(values), x[0].size) for row, values in zip(rows, changed, strict=True)]
     if not image_like(x.shape[1:]):
         lists = map(_largest, x, x_adv)
         return Gallery(tuple(each._replace(changes=found) for each, found in zip(exhibits, lists, strict=True)))
@@ -103,6 +127,11 @@ def _hang(rows: list[dict[str, Any]], x: Array, x_adv: Array) -> Gallery:
     pictures = _pictures(x, x_adv, factor)
     shown = tuple(each._replace(pictures=three) for each, three in zip(exhibits, pictures, strict=True))
     return Gallery(shown, factor=factor, low=low, high=high)
+
+
+def _exhibit(row: dict[str, Any], names: Names, changed: int, size: int) -> Exhibit:
+    truth, before, after = named((row["label"], row["clean_prediction"], row["adversarial_prediction"]), names)
+    return Exhibit(row, truth, before, after, changed, size)
 
 
 def _scale(low: float, high: float) -> tuple[float, float]:

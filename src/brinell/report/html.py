@@ -1,35 +1,45 @@
-"""One HTML file that holds all it shows: no script, no network, light and dark."""
+"""One HTML file that holds all it shows, its script as well: no network, light and dark."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from brinell.errors import InputError, InputTypeError
 from brinell.report import words
+from brinell.report.pairing import Pairing, pairing_of
 from brinell.report.view import View, alone_columns, differences, view_of
 from brinell.statistics import LEVEL, SMALL
 
 if TYPE_CHECKING:
-    from brinell.evaluation import Audit
+    from brinell.evaluation import Audit, Comparison
 
 Audits: TypeAlias = "Audit | Mapping[str, Audit] | Iterable[tuple[str, Audit]]"
 
 
 def write_html(
-    audits: Audits, path: str | Path, *, title: str | None = None, story: str | Iterable[str] = ()
+    audits: Audits, path: str | Path, *, title: str | None = None, story: str | Iterable[str] = (),
+    comparison: "Comparison | None" = None,
 ) -> Path:  # fmt: skip
     """Write a report of one audit, or of several by name, to the file ``path``: whole or not at all.
 
-    title: heading of the page. story: sentences that stand at its top. Folders on the way are made, an older
-    report is replaced. Returns the path. Raises InputTypeError, InputError on what cannot be shown."""
+    title: heading of the page. story: sentences that stand at its top. comparison: of two of the audits, as ``compare``
+    returned it; it comes first. Folders on the way are made, an older report is replaced. Returns the path.
+    Raises InputTypeError, InputError on what cannot be shown."""
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file in it, such as {path / 'report.html'}.")
-    views = tuple(view_of(name, audit) for name, audit in _named(audits))
-    page = _render(views, title or "Robustness report", (story,) if isinstance(story, str) else tuple(story))
+    named = _named(audits)
+    views = tuple(view_of(name, audit, share=len(named)) for name, audit in named)
+    sentences = (story,) if isinstance(story, str) else tuple(story)
+    paired = None if comparison is None else pairing_of(comparison)
+    page = _render(views, title or "Robustness report", sentences, paired)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     partial.write_text(page, encoding="utf-8")
@@ -59,11 +69,23 @@ def _is_audit(value: Any) -> bool:
     return all(hasattr(value, name) for name in ("record", "folder", "by_group"))
 
 
-def _render(views: tuple[View, ...], title: str, story: tuple[str, ...]) -> str:
+def _render(views: tuple[View, ...], title: str, story: tuple[str, ...], paired: Pairing | None) -> str:
+    script = _script()
+    data: dict[str, Any] = {str(position): view.data for position, view in enumerate(views)}
+    data |= {"paired": paired.data} if paired else {}
     return _environment().get_template("report.html.jinja").render(
         views=views, title=title, story=story, differences=differences(views), alone=alone_columns(views),
-        level=f"{LEVEL:.0%}", small=SMALL,
+        level=f"{LEVEL:.0%}", small=SMALL, version=version("brinell"), script=Markup(script),
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(), paired=paired, data=data,
     )  # fmt: skip
+
+
+@cache
+def _script() -> str:
+    """What the page runs. The policy of the page names its hash, so that nothing else can run there."""
+    here = Path(__file__).parent
+    files = ("vendor/d3.min.js", "vendor/plot.min.js", "templates/report.js")
+    return "\n".join((here / file).read_text(encoding="utf-8") for file in files)
 
 
 @cache

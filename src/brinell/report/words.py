@@ -70,16 +70,23 @@ def plain(value: Any) -> str:
 def attacker(record: "AuditRecord") -> str:
     """The threat model: what the attacker sees, may do, and wants."""
     facts = record.settings
-    name, _, size = facts.threat.partition(":")
+    may = reach(facts.threat, facts.data.shape)
+    return f"{sight(facts.cascade)}, {may}, {within(facts.model.bounds)}, and {wish(facts.goal)}."
+
+
+def reach(threat: str, shape: tuple[int, ...]) -> str:
+    """What the attacker may do to an input of this shape."""
+    name, _, size = threat.partition(":")
     eps, _, bits = size.partition("@")
-    shape = facts.data.shape
-    if name in _REACH:
-        may = _REACH[name].format(part=_part(shape), eps=_fraction(eps) if image_like(shape) else eps)
-    else:
-        may = f"may move to any point of the set {facts.threat}"
-    within = f"stays within the bounds {facts.model.bounds}"
-    within += f", has to hand in {bits.removesuffix('bit')}-bit values" if bits else ""
-    return f"{sight(facts.cascade)}, {may}, {within}, and {_wish(facts.goal)}."
+    if name not in _REACH:
+        return f"may move to any point of the set {threat}"
+    may = _REACH[name].format(part=_part(shape), eps=_fraction(eps) if image_like(shape) else eps)
+    return f"{may}, has to hand in {bits.removesuffix('bit')}-bit values" if bits else may
+
+
+def within(bounds: str) -> str:
+    """The bounds that an input stays in."""
+    return f"stays within the bounds {bounds}"
 
 
 def sight(cascade: Iterable["AttackFacts"]) -> str:
@@ -103,7 +110,8 @@ def _fraction(eps: str) -> str:
     return eps
 
 
-def _wish(goal: str) -> str:
+def wish(goal: str) -> str:
+    """What the attacker is after."""
     kind, _, rest = goal.partition(" ")
     if kind == "away":
         return "wants any wrong label"
