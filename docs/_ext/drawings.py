@@ -77,7 +77,9 @@ class Studio:
     def publish(self, draw: "Drawing", folder: Path, name: str) -> None:
         """Draw it in light and in dark."""
         for style, ink in INK.items():
-            colors = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), ink)
+            colors = dict.fromkeys(
+                ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), ink
+            )
             with plt.rc_context({**STYLE, **colors}):
                 figure = draw(self, ink)
                 figure.savefig(folder / f"{name}-{style}.svg", transparent=True, metadata={"Date": None})
