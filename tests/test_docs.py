@@ -100,3 +100,5 @@ def test_what_a_page_says_that_its_snippets_print_is_held_against_it(tmp_path: P
 
 def test_output_is_compared_up_to_numbers_and_spaces() -> None:
     assert differs(Printed(1, "a  -0.30 and 1,000\n", "a 2e-05   and 7\n")) is None
+    assert differs(Printed(1, "one thing\n", "another\n", roughly=True)) is None
+    assert differs(Printed(1, "one thing\n", "\n", roughly=True)) is not None

@@ -74,16 +74,15 @@ class Studio:
             for name, model in (("undefended", self.plain), ("PGD training", self.hard))
         }
 
-    def publish(self, draw: "Drawing", folder: Path, name: str) -> None:
-        """Draw it in light and in dark."""
-        for style, ink in INK.items():
-            colors = dict.fromkeys(
-                ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), ink
-            )
-            with plt.rc_context({**STYLE, **colors}):
-                figure = draw(self, ink)
-                figure.savefig(folder / f"{name}-{style}.svg", transparent=True, metadata={"Date": None})
-                plt.close(figure)
+
+def published(draw: Callable[[str], Any], path: Path, style: str) -> None:
+    """Draw it in light or in dark, without a background."""
+    ink = INK[style]
+    parts = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+    with plt.rc_context({**STYLE, **dict.fromkeys(parts, ink)}):
+        figure = draw(ink)
+        figure.savefig(path, transparent=True, metadata={"Date": None})
+        plt.close(figure)
 
 
 Drawing = Callable[[Studio, str], Any]

@@ -3,6 +3,7 @@
 Drawings are functions in ``drawings.py``. They are drawn anew when that file changes; what they show is measured on
 the spot. With ``-D quick_pictures=1`` little is trained and measured: enough to see that the guide can be built."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Picture(SphinxDirective):
 
 def _draw_if_new(app: Any) -> None:
     """Draw what is missing, or older than the code that draws it."""
-    from drawings import DRAWINGS, Studio
+    from drawings import DRAWINGS, Studio, published
 
     folder = Path(app.srcdir) / FOLDER
     paths = [folder / f"{name}-{style}.svg" for name in DRAWINGS for style in STYLES]
@@ -52,7 +53,8 @@ def _draw_if_new(app: Any) -> None:
         old.unlink()
     studio = Studio(quick=bool(app.config.quick_pictures))
     for name, draw in DRAWINGS.items():
-        studio.publish(draw, folder, name)
+        for style in STYLES:
+            published(partial(draw, studio), folder / f"{name}-{style}.svg", style)
     stamp.touch()
 
 
