@@ -65,6 +65,7 @@ bench: .bench-venv/.stamp-bench ## cost and strength beside other toolkits, in a
 
 docs: export OMP_NUM_THREADS := 1
 docs: .venv/.stamp-dev ## the guide, with its pictures: a folder of pages to open in a browser
+	@echo "Building the guide; the first time takes a minute or two, since its pictures are measured"
 	@.venv/bin/python -m sphinx -W --keep-going --quiet -b html docs docs/_build/html $(ARGS)
 	@echo "The guide: file://$(CURDIR)/docs/_build/html/index.html"
 

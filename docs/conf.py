@@ -26,13 +26,14 @@ exclude_patterns = ["_build", "_ext"]
 nitpicky = False
 suppress_warnings = ["config.cache"]  # a function among the settings makes no difference here
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "substitution"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 copybutton_exclude = ".linenos, .gp, .go"
 
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True  # as they are written
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 

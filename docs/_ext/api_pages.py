@@ -10,7 +10,7 @@ import brinell
 
 FOLDER = "reference/api"
 ROOMS = {  # of what each room's names are called, in the order of the index
-    "api": "Verbs",
+    "api": "Verbs, and what they return",
     "models": "Models",
     "threats": "Threat sets",
     "goals": "Goals",

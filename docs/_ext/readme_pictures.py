@@ -1,6 +1,7 @@
-"""The pictures of README, from what ``brinell demo --out FOLDER`` measured: ``python docs/_ext/readme_pictures.py FOLDER``.
+"""The pictures of README, from what ``brinell demo --out FOLDER`` measured.
 
-They are small and committed, since README is read where nothing can be built."""
+``python docs/_ext/readme_pictures.py FOLDER`` draws them. They are small and committed: README is read where nothing
+can be built."""
 
 import sys
 from functools import partial
@@ -41,10 +42,8 @@ def digits(audits: dict[str, br.Audit], ink: str) -> Any:
     for place, row in enumerate(rows):
         robust, clean = row.robust_accuracy, row.clean_accuracy
         axis.plot([robust.low, robust.high], [place, place], color=BLUE, linewidth=2, alpha=0.6)
-        axis.plot(robust.value, place, "o", color=BLUE, label="under attack, 95 % interval" if not place else None)
-        axis.plot(
-            clean.value, place, "|", color=ORANGE, markersize=11, label="without an attack" if not place else None
-        )
+        (held,) = axis.plot(robust.value, place, "o", color=BLUE)
+        (right,) = axis.plot(clean.value, place, "|", color=ORANGE, markersize=11)
     whole = audit.robust_accuracy
     axis.axvline(whole.value, color=ink, linewidth=0.6, linestyle=":")
     title = f"PGD training, Linf 0.3: at most {whole.value:.1%} of {whole.n:,} digits hold (dotted), and not all alike"
@@ -52,7 +51,7 @@ def digits(audits: dict[str, br.Audit], ink: str) -> Any:
     axis.set(yticks=range(len(rows)), yticklabels=[str(row.group) for row in rows], ylabel="digit", xlim=(0, 1.02))
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter(plt.matplotlib.ticker.PercentFormatter(1.0))
-    axis.legend(loc="lower left")
+    axis.legend([held, right], ["under attack, 95 % interval", "without an attack"], loc="lower left")
     return figure
 
 
