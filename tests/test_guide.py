@@ -72,6 +72,18 @@ def test_the_site_stands_on_its_own(site: Path) -> None:
     assert max(path.stat().st_size for path in pictures) < 200_000
 
 
+def test_links_out_of_the_docs_lead_to_the_repository(site: Path) -> None:
+    text = (site / "architecture.html").read_text(encoding="utf-8")
+    assert 'href="https://github.com/brinell/brinell/blob/main/CONTRIBUTING.md"' in text
+
+
+def test_docstrings_become_lists_and_links(site: Path) -> None:
+    text = (site / "reference/api/classes/PGD.html").read_text(encoding="utf-8")
+    assert re.search(r"<li><p><strong>schedule</strong>: ", text)
+    assert 'href="https://arxiv.org/abs/1706.06083"' in text
+    assert "annealed" in text
+
+
 def test_no_large_picture_is_committed() -> None:
     kinds = (".png", ".jpg", ".svg", ".gif", ".webp")
     kept = [path for path in (ROOT / "docs").rglob("*") if path.suffix in kinds]
