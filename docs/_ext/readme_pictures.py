@@ -36,7 +36,7 @@ def strip(audit: br.Audit, _ink: str) -> Any:
 
 def digits(audits: dict[str, br.Audit], ink: str) -> Any:
     """What holds of each digit after PGD training, the most vulnerable first."""
-    audit = audits["pgd-training"]
+    audit = audits["PGD-training"]
     rows = sorted(audit.by_group("class"), key=lambda row: row.robust_accuracy.value)
     figure, axis = plt.subplots(figsize=(8, 3.4))
     for place, row in enumerate(rows):
@@ -57,7 +57,7 @@ def digits(audits: dict[str, br.Audit], ink: str) -> Any:
 
 def main(folder: Path) -> None:
     """Draw both, in light and in dark."""
-    audits = {name: br.load_audit(folder / name) for name in ("standard", "pgd-training")}
+    audits = {name: br.load_audit(folder / name) for name in ("standard", "PGD-training")}
     OUT.mkdir(exist_ok=True)
     for style in INK:
         published(partial(strip, audits["standard"]), OUT / f"broken-{style}.svg", style)
