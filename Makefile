@@ -6,7 +6,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test bench lint format clean again
+.PHONY: help demo test bench docs lint format clean again
 
 help: ## show this list
 	@echo "brinell: what make can do here"
@@ -63,6 +63,12 @@ test: lint ## everything that has to hold: lint, types, import rules, tests with
 bench: .bench-venv/.stamp-bench ## cost and strength beside other toolkits, in an environment of its own
 	@.bench-venv/bin/python benchmarks/run.py $(ARGS)
 
+docs: export OMP_NUM_THREADS := 1
+docs: .venv/.stamp-dev ## the guide, with its pictures: a folder of pages to open in a browser
+	@echo "Building the guide; the first time takes a minute or two, since its pictures are measured"
+	@.venv/bin/python -m sphinx -W --keep-going --quiet -b html docs docs/_build/html $(ARGS)
+	@echo "The guide: file://$(CURDIR)/docs/_build/html/index.html"
+
 lint: .venv/.stamp-dev ## only the checks that run nothing: ruff, mypy, import-linter
 	@echo "== ruff: rules"
 	@.venv/bin/python -m ruff check
@@ -78,5 +84,5 @@ format: .venv/.stamp-dev ## bring the code into one format, and mend what ruff c
 	@.venv/bin/python -m ruff format
 
 clean: ## remove environments and caches; runs and data stay
-	rm -rf .venv .bench-venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage dist
+	rm -rf .venv .bench-venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage dist docs/_build docs/reference docs/pictures
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -5,41 +5,20 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
+from snippets import Printed, blocks, differs, renewed, run_python
+
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+).*\n(?P<code>(?:.*\n)*?)(?P=indent)``` *$", re.MULTILINE)
-NO_RUN = re.compile(r"<!-- no-run: \S[^\n]* -->\s*\Z")
+MADE = {"_build", "_ext", "reference", "pictures"}  # no pages, or made by the build of the guide
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.md",
+    *sorted(page for page in DOCS.rglob("*.md") if page.relative_to(DOCS).parts[0] not in MADE),
+]
 on_every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-
-
-class Block(NamedTuple):
-    """A fenced block of a page: its code, the line on which the code begins, and whether it is to run."""
-
-    line: int
-    code: str
-    runs: bool
-
-
-def blocks(text: str, language: str) -> Iterator[Block]:
-    """The fenced blocks of one language, in order."""
-    for fence in FENCE.finditer(text):
-        if fence["language"] == language:
-            code = re.sub(f"^{fence['indent']}", "", fence["code"], flags=re.MULTILINE)
-            line = text.count("\n", 0, fence.start("code")) + 1
-            yield Block(line, code, not NO_RUN.search(text, 0, fence.start()))
-
-
-def run_python(page: Path, text: str) -> None:
-    """Run the Python blocks of a page one after the other; what fails points at the page's own line."""
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    for block in blocks(text, "python"):
-        program = compile("\n" * (block.line - 1) + block.code, str(page), "exec")
-        if block.runs:
-            exec(program, namespace)
 
 
 def brinell_calls(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -70,7 +49,8 @@ def complaint(words: list[str]) -> str | None:
 @on_every_page
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    run_python(page, page.read_text(encoding="utf-8"))
+    printed = run_python(page, page.read_text(encoding="utf-8"))
+    assert [problem for each in printed if (problem := differs(each))] == []
 
 
 @on_every_page
@@ -107,3 +87,18 @@ def test_commands_and_options_that_do_not_exist_are_noticed() -> None:
     calls = list(brinell_calls("\n".join(["```console", *shown, "```"])))
     assert calls == [(2, ["nonsense", "--n"]), (3, ["demo", "--nonsense=3"]), (5, ["--help"])]
     assert [complaint(words) is None for _, words in calls] == [False, False, True]
+
+
+def test_what_a_page_says_that_its_snippets_print_is_held_against_it(tmp_path: Path) -> None:
+    text = "```python\nprint('left:', '50.0%')\n```\n\n<!-- prints -->\n```text\nleft: {}\n```\n"
+    for said, wrong in (("41.5%", False), ("20.0%", True), ("50.0% of it", True)):
+        (printed,) = run_python(tmp_path, text.format(said))
+        assert (differs(printed) is not None) == wrong
+    assert renewed(tmp_path, text.format("2 or 3")) == text.format("50.0%")
+    assert renewed(tmp_path, text.replace("left: {}\n", "")) == text.format("50.0%")
+
+
+def test_output_is_compared_up_to_numbers_and_spaces() -> None:
+    assert differs(Printed(1, "a  -0.30 and 1,000\n", "a 2e-05   and 7\n")) is None
+    assert differs(Printed(1, "one thing\n", "another\n", roughly=True)) is None
+    assert differs(Printed(1, "one thing\n", "\n", roughly=True)) is not None
