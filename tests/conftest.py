@@ -69,11 +69,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def unexcused_skips(config: pytest.Config) -> list[str]:
-    """What was skipped in CI without excuse: a GPU, a browser, timm, MLflow, the data folder where there is none."""
+    """What was skipped in CI without excuse: a need that cannot be met is one, and the data only where they are not."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or os.environ.get("CI", "").lower() in ("", "0", "false"):
         return []
-    excuses = {("needs", name) for name in ("browser", "cuda", "timm", "mlflow", *(() if data_is_there() else ("data",)))}
+    excuses = {("needs", name) for name in NEEDS if name != "data" or not data_is_there()}
     skipped = reporter.stats.get("skipped", [])
     return [report.nodeid for report in skipped if not excuses & set(getattr(report, "user_properties", ()))]
 
@@ -88,6 +88,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say which skips failed the run."""
     if skips := unexcused_skips(config):
         terminalreporter.section("skipped without excuse", red=True)
-        terminalreporter.line("In CI this fails the run: only tests marked browser, cuda, timm or mlflow may be skipped.", red=True)
+        terminalreporter.line(
+            f"In CI this fails the run: only tests marked {', '.join(NEEDS)} may be skipped.", red=True
+        )
         for nodeid in skips:
             terminalreporter.line(nodeid)
