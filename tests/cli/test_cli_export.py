@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 from workshop import Run
 
@@ -44,6 +45,7 @@ def test_a_missed_demand_is_exit_code_3_and_stands_in_the_file(run: Run, audited
         (["--as", "pdf"], "no form 'pdf' in text; choose one of json"),
         (["--as", "png"], "--as png writes a folder of pictures: add --out FOLDER"),
         (["--as", "png", "--out", "png"], "no pictures of 256 levels"),
+        (["--as", "csv", "--data", "toy.npz"], "--data is for --as png; leave it out with --as csv"),
         (["--as", "csv", "--require", "sound"], "shows no demands"),
         (["--as", "junit", "--require", "speed>=1"], "'speed>=1' is not understood"),
         (["--as", "junit", "--require", "gap:age<=0.1"], "these data have: class, site, sex"),
@@ -75,4 +77,9 @@ def test_pictures(run: Run, workshop: Path) -> None:
     ended = run("export", "run", "--as", "png", "--out", "png")
     assert ended.code == 0
     assert "pictures are adversarial still in 8 bits: png" in ended.out
-    assert len(list(Path("png").glob("*.png"))) > 2
+    few = len(list(Path("png").glob("*.png")))
+    np.savez("pictures.npz", x=x.numpy(), y=y.numpy())
+    ended = run("export", "run", "--as", "png", "--out", "every", "--data", "pictures.npz")
+    assert ended.code == 0
+    broken = brinell.load_audit("run").table["eight_bits"]
+    assert len(list(Path("every").glob("*.png"))) == 2 * (len(broken) - broken.null_count) >= few > 2

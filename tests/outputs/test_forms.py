@@ -24,6 +24,7 @@ from brinell.errors import InputError
 from brinell.evaluation import Audit
 from brinell.outputs import FORMS, export, record_schema, render
 from brinell.outputs.escaping import for_markdown, for_yaml, name_for_markdown, visible
+from brinell.outputs.markdown import section
 from brinell.threats import L2
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +99,25 @@ def test_the_summary_says_what_matters(evil: Audit) -> None:
         assert f"{100 * evil.gap(name).high:.1f}" in row[5]
     assert [row[1] for row in page.rows if row[0] in DEMANDS] == ["missed", "met", "met"]
     assert len(render(evil, "markdown")) < 5000
+
+
+def test_a_forged_record_gets_nothing_into_the_page(evil: Audit) -> None:
+    """Every text of the record may have been written by somebody else."""
+
+    kept = {"schema_version", "kind", "examples", "unit", "outcome", "groups", "label"}  # of few words, and columns
+
+    def forged(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: each if key in kept else forged(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [forged(each) for each in value]
+        return "<b>|`[x](y)" if isinstance(value, str) else value
+
+    facts = forged(evil.record.model_dump(mode="json"))
+    record = type(evil.record).model_validate_json(json.dumps(facts))
+    page = Seen(section(Audit(record, evil.folder)))
+    assert set(page.tags) <= ALLOWED
+    assert page.text.count("<b>|`[x](y)") >= 5
 
 
 def test_without_a_diagnosis_the_summary_says_that(table: Audit) -> None:

@@ -29,6 +29,14 @@ def export(
             show_default=False,
         ),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="For png: the data of the audit, to write every broken row; without it those of the gallery.",
+            show_default=False,
+        ),
+    ] = None,
     require: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,11 +59,13 @@ def export(
     from brinell.evaluation import load_audit
 
     demands = outputs.read_requirements(require or ())
+    if data is not None and form != outputs.PICTURES:
+        raise InputError(f"--data is for --as png; leave it out with --as {form}.")
     audit = load_audit(run)
     if form == outputs.PICTURES:
         if out is None:
             raise InputError("--as png writes a folder of pictures: add --out FOLDER.")
-        output.say(str(outputs.write_pictures(audit, out)))
+        output.say(str(outputs.write_pictures(audit, out, data=data)))
     elif out is None:
         sys.stdout.write(outputs.render(audit, form, require=demands))
     else:

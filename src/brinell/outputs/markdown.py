@@ -42,7 +42,7 @@ def markdown(audit: "Audit", answers: tuple[Answer, ...] = ()) -> str:
         *(for_markdown(sentence) for sentence in evidence(record)),
         "",
         f"<sub>brinell {for_markdown(facts.versions.brinell)}, effort {for_markdown(facts.effort)}, seed {facts.seed}, "
-        f"record {record.sha256[:12] or 'not sealed'}</sub>",
+        f"record {for_markdown(record.sha256[:12]) or 'not sealed'}</sub>",
         "",
     ])  # fmt: skip
 

@@ -65,12 +65,8 @@ def write_pictures(audit: "Audit", folder: str | Path, *, data: Any = None) -> P
         raise OutputExistsError(f"{folder} exists and is not empty; name another folder.")
     low, high = (float(end) for end in facts.model.bounds.strip("()").split(","))
     parts = _gallery(audit) if data is None else _all(audit, data)
-    first = next(parts, None)  # what is wrong with the inputs shows before anything is written
-    folder.mkdir(parents=True, exist_ok=True)
-    lines: list[dict[str, Any]] = []
-    while first is not None:
-        lines += _write(first, folder, low, (high - low) / 255)
-        first = next(parts, None)
+    lines = [line for part in parts for line in _write(part, folder, low, (high - low) / 255)]
+    folder.mkdir(parents=True, exist_ok=True)  # where no row is broken it is still to be made
     _write_index(lines, folder / _INDEX)
     known = [line["still_adversarial"] for line in lines if line["still_adversarial"] is not None]
     return Pictures(folder, len(lines), len(known), sum(known))
@@ -116,6 +112,7 @@ def _all(audit: "Audit", data: Any) -> Iterator[_Part]:
 
 def _write(part: _Part, folder: Path, low: float, level: float) -> Iterator[dict[str, Any]]:
     """Write the pictures of some rows; yields their lines of the index."""
+    folder.mkdir(parents=True, exist_ok=True)
     clean = (part.x - low) / level
     values = _toward((part.x_adv - low) / level, clean)
     off = np.abs(values - values.round()).reshape(len(values), -1).max(1)
