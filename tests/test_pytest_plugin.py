@@ -45,7 +45,7 @@ def all_is_imported(tmp_path_factory: pytest.TempPathFactory) -> None:
     model = brinell.Classifier(torch.nn.Linear(4, 2), bounds=(0, 1))
     audit = brinell.audit(model, (torch.rand(9, 4), torch.arange(9) % 2), brinell.Linf(0.1), effort="quick")
     brinell.write_html(audit, tmp_path_factory.mktemp("report") / "report.html")
-    brinell.Requirement.read("gap<=1").check(audit)
+    brinell.Demand.read("gap<=1").check(audit)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from brinell.defenses import Tutorial as Tutorial
 from brinell.errors import InputError as InputError
 from brinell.evaluation import Audit as Audit
 from brinell.evaluation import Comparison as Comparison
+from brinell.evaluation import Demand as Demand
 from brinell.evaluation import Diagnosis as Diagnosis
 from brinell.evaluation import Discrepancy as Discrepancy
 from brinell.evaluation import Finding as Finding
@@ -49,7 +50,6 @@ from brinell.models import save_weights as save_weights
 from brinell.models import tutorial_classifier as tutorial_classifier
 from brinell.models import with_layers as with_layers
 from brinell.outputs import Pictures as Pictures
-from brinell.outputs import Requirement as Requirement
 from brinell.outputs import export as export
 from brinell.outputs import log_mlflow as log_mlflow
 from brinell.outputs import metric_frame as metric_frame

@@ -13,7 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from brinell.evaluation import Audit
-    from brinell.outputs.requirements import Answer, Requirement
+    from brinell.evaluation.demands import Answer, Demand
 
 AssertRobust: TypeAlias = "Callable[..., Audit]"
 _METRICS = ("clean_accuracy", "robust_accuracy", "worst_group", "gap", "verdict")
@@ -41,7 +41,7 @@ def assert_robust(request: pytest.FixtureRequest) -> AssertRobust:
     folder = request.config.getoption("--brinell-reports")
 
     def check(
-        model: Any, data: Any, threat: Any, *, require: Iterable["str | Requirement"] = (),
+        model: Any, data: Any, threat: Any, *, require: Iterable["str | Demand"] = (),
         reports: str | Path | None = None, **options: Any,
     ) -> "Audit":  # fmt: skip
         __tracebackhide__ = True
@@ -70,13 +70,13 @@ def _groups(data: Any, groups: Any) -> list[str] | None:
     return None if own is None else [*own, *(groups or {})]
 
 
-def _demands(texts: Iterable["str | Requirement"], limits: dict[str, Any]) -> "tuple[Requirement, ...]":
+def _demands(texts: Iterable["str | Demand"], limits: dict[str, Any]) -> "tuple[Demand, ...]":
     from brinell.errors import InputError
-    from brinell.outputs.requirements import EXAMPLES, Requirement, read_requirements
+    from brinell.evaluation.demands import EXAMPLES, Demand, read_demands
 
     given = {metric: limit for metric, limit in limits.items() if limit is not None}
-    named = tuple(Requirement(metric, limit) for metric, limit in given.items())  # type: ignore[arg-type]
-    if not (demands := (*read_requirements([texts] if isinstance(texts, str) else texts), *named)):
+    named = tuple(Demand(metric, limit) for metric, limit in given.items())  # type: ignore[arg-type]
+    if not (demands := (*read_demands([texts] if isinstance(texts, str) else texts), *named)):
         raise InputError(
             f"nothing is demanded; pass robust_accuracy=0.6 or another limit, or require=... with {EXAMPLES}."
         )

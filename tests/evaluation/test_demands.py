@@ -1,187 +1,219 @@
-"""What may be demanded of an audit: how it is written, and who decides."""
+"""Demands on an audit: read from text, and decided by the pessimistic end of the interval."""
 
 import math
 import re
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from brinell.errors import InputError
-from brinell.evaluation import Diagnosis, Finding, GroupRow, read_demand
-from brinell.statistics import Rate
+from brinell.evaluation.demands import Demand, read_demands
+from brinell.evaluation.findings import Diagnosis, Finding
+from brinell.evaluation.groups import by_group, group_gap
+from brinell.statistics import Rate, simultaneous
 
 
-def audited(
-    right: int = 100, standing: int = 80, n: int = 100, diagnosis: Diagnosis | None = None,
-    **groups: dict[str, tuple[int, int]],
-) -> Any:  # fmt: skip
-    """An audit of which only the counts are known; groups: (rows, rows standing) by attribute and value."""
-
-    def by_group(*names: str) -> list[GroupRow]:
-        return [GroupRow(value, m, Rate(m, m), Rate(hits, m), m < 30) for value, (m, hits) in groups[names[0]].items()]
-
-    record = SimpleNamespace(settings=SimpleNamespace(data=SimpleNamespace(groups=tuple(groups))))
+def stands(of: dict[str, tuple[int, int]], outcome: str | None = "ok") -> Any:
+    """What a demand looks at of an audit: each site has so many standing rows of so many, and all are right."""
+    sites = [site for site, (_, n) in of.items() for _ in range(n)]
+    broken = [None if i < hits else "PGD" for hits, n in of.values() for i in range(n)]
+    table = pa.table({
+        "label": [0] * len(sites), "clean_prediction": [0] * len(sites), "broken_by": pa.array(broken, pa.string()),
+        "group_class": [0] * len(sites), "group_site": sites,
+    })  # fmt: skip
+    found = Diagnosis(rows=9, findings=(Finding(name="gradients", outcome=outcome, figures=""),)) if outcome else None
+    n = len(sites)
     return SimpleNamespace(
-        clean_accuracy=Rate(right, n), robust_accuracy=Rate(standing, n), diagnosis=diagnosis, by_group=by_group,
-        record=record,
+        record=SimpleNamespace(settings=SimpleNamespace(data=SimpleNamespace(groups=("class", "site")))),
+        verdict=found.verdict if found else None,
+        clean_accuracy=Rate(n, n), robust_accuracy=Rate(broken.count(None), n), diagnosis=found,
+        by_group=lambda *names: by_group(table, names), gap=lambda *names: group_gap(table, names),
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("text", "means"),
+    ("text", "wanted"),
     [
-        ("robust_accuracy>=0.6", "robust_accuracy>=0.6"),
-        (" robust_accuracy >= 60% ", "robust_accuracy>=0.6"),
-        ("clean_accuracy>=.9", "clean_accuracy>=0.9"),
-        ("worst_group>=0.5", "worst_group>=0.5"),
-        ("worst_group:site, sex>=0.5", "worst_group:site,sex>=0.5"),
-        ("gap<=10%", "gap<=0.1"),
-        ("gap:sex<=0.1", "gap:sex<=0.1"),
-        ("sound", "sound"),
-        ("doubtful", "doubtful"),
+        ("robust_accuracy>=0.6", Demand("robust_accuracy", 0.6)),
+        (" clean_accuracy >= 90% ", Demand("clean_accuracy", 0.9)),
+        ("worst_group>=1/2", Demand("worst_group", 0.5)),
+        ("worst_group:sex>=0.5", Demand("worst_group", 0.5, ("sex",))),
+        ("worst_group:sex, a:b>=0.5", Demand("worst_group", 0.5, ("sex", "a:b"))),
+        ("gap<=0.1", Demand("gap", 0.1)),
+        ("gap:age>30<=0.1", Demand("gap", 0.1, ("age>30",))),
+        ("sound", Demand("verdict", "sound")),
+        ("doubtful", Demand("verdict", "doubtful")),
     ],
 )
-def test_a_demand_is_read_and_reads_the_same_again(text: str, means: str) -> None:
-    assert str(read_demand(text)) == means
-    assert read_demand(means) == read_demand(text)
+def test_texts_are_read_and_written_alike(text: str, wanted: Demand) -> None:
+    assert Demand.read(text) == wanted
+    assert Demand.read(str(wanted)) == wanted
+    assert read_demands([text, wanted]) == (wanted, wanted)
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "says"),
     [
-        ("robust>=0.6", "there is no measure 'robust'; did you mean robust_accuracy"),
-        ("robust_acuracy>=0.6", "did you mean robust_accuracy"),
-        ("robust_accuracy>0.6", "robust_accuracy takes >=, not >"),
-        ("robust_accuracy=>0.6", "robust_accuracy takes >=, not =>"),
-        ("robust_accuracy<=0.6", "robust_accuracy takes >=, not <="),
-        ("gap>=0.1", "gap takes <=, not >="),
-        ("robust_accuracy>=60", "60 is not between 0 and 1"),
-        ("robust_accuracy>=-0.1", "-0.1 is not between 0 and 1"),
-        ("robust_accuracy>=nan", "nan is not between 0 and 1"),
-        ("robust_accuracy>=most", "'most' is no number"),
-        ("robust_accuracy>=", "'' is no number"),
-        ("robust_accuracy>=1", "no number of rows can show 1"),
-        ("gap<=0", "no number of rows can show 0"),
-        ("robust_accuracy:sex>=0.5", "robust_accuracy is of all rows"),
-        ("worst_group:,>=0.5", "worst_group is of all rows"),
-        ("sond", "did you mean sound"),
-        ("unsound", "the demand is 'unsound'"),
-        ("robust_accuracy>=0.5,gap<=0.1", "the demand is 'robust_accuracy>=0.5,gap<=0.1'"),
-        ("", "the demand is ''"),
+        ("", "not understood; write robust_accuracy>=0.6"),
+        ("unsound", "not understood"),
+        ("accuracy>=0.6", "not understood"),
+        ("verdict>=0.6", "not understood"),
+        ("robust_accuracy", "not understood"),
+        ("robust_accuracy>=", "not understood"),
+        ("robust_accuracy>=high", "'high'; give a share, as 0.6 or 60%"),
+        ("robust_accuracy>=1/0", "'1/0'; give a share"),
+        ("robust_accuracy>=60", r"60.0; give a share in 0\.\.1"),
+        ("robust_accuracy>=100%", "no number of rows shows robust_accuracy>=1, .* give a limit below 1"),
+        ("gap<=0", "no number of rows shows gap<=0, .* give a limit above 0"),
+        ("robust_accuracy>=nan", "nan; give a share"),
+        ("robust_accuracy<=0.6", "compares the wrong way; write robust_accuracy>=0.6"),
+        ("robust_accuracy>0.6", "write robust_accuracy>=0.6"),
+        ("gap>=0.1", "write gap<=0.1"),
+        ("robust_accuracy:sex>=0.6", "has no groups; write worst_group:sex"),
     ],
 )
-def test_nonsense_is_refused_with_the_grammar(text: str, why: str) -> None:
-    with pytest.raises(InputError) as caught:
-        read_demand(text)
-    assert why in str(caught.value)
-    assert "Write clean_accuracy>=X, robust_accuracy>=X, worst_group>=X" in str(caught.value)
+def test_a_slip_is_refused_with_a_remedy(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        Demand.read(text)
 
 
-@pytest.mark.parametrize("hits", range(0, 101, 4))
-def test_the_pessimistic_end_decides(hits: int) -> None:
-    audit = audited(right=hits, standing=hits)
-    for name in ("clean_accuracy", "robust_accuracy"):
-        answer = read_demand(f"{name}>=0.6").answer(audit)
-        assert answer.met == (Rate(hits, 100).low >= 0.6)
-        assert (answer.value, answer.end) == (hits / 100, Rate(hits, 100).low)
-        assert f"{hits}.0% of 100 rows" in answer.words
-        assert f"{answer.end:.1%} at the pessimistic end of the interval, which decides" in answer.words
+def test_values_are_checked_as_texts_are() -> None:
+    with pytest.raises(InputError, match="'fine'; choose one of sound, doubtful"):
+        Demand("verdict", "fine")
+    with pytest.raises(InputError, match="no metric 'speed'"):
+        Demand("speed", 0.1)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="compared with True"):
+        Demand("gap", True)
 
 
-def test_whether_more_rows_could_settle_it_is_said() -> None:
-    demand = read_demand("robust_accuracy>=0.6")
-    said = {standing: str(demand.answer(audited(standing=standing))) for standing in (30, 55, 65, 60, 90)}
-    assert said[30].endswith("More rows would hardly help: even the optimistic end is 40.0%.")
-    assert said[55].endswith("more rows could only help if these were unlucky ones.")
-    rows = int(re.findall(r"More rows could settle it: about (\d+) with the same share would\.", said[65])[0])
-    assert Rate(int(0.65 * rows), rows).low >= 0.6 > Rate(int(0.65 * 0.8 * rows), int(0.8 * rows)).low
-    assert said[60].endswith("too close to the demand for any number of rows to settle it.")
-    assert said[90].startswith("robust_accuracy>=0.6 is met: measured 90.0% of 100 rows, and ")
-    assert "ore rows" not in said[90]
+@pytest.mark.parametrize("hits", [50, 60, 70, 80, 100])
+def test_the_lower_end_decides_on_a_rate(hits: int) -> None:
+    audit = stands({"a": (hits, 100)})
+    rate = Rate(hits, 100)
+    for limit in (0.4, 0.5, 0.6, 0.7, 0.8, rate.low, min(rate.value, 0.99)):
+        answer = Demand("robust_accuracy", limit).check(audit)
+        assert answer.met == (rate.low >= limit)
+        assert (answer.value, answer.bound) == (rate.value, rate.low)
+        assert f"{rate.value:.1%} of 100 rows" in answer.words
+        assert ("the value " in answer.words) == (rate.low < limit <= rate.value)
+        numbers = re.search(r"its lower end, (\S+)%, is (above|below|at) (\S+)%", answer.words)
+        assert numbers
+        low, word, demanded = float(numbers[1]), numbers[2], float(numbers[3])
+        assert {"above": low > demanded, "below": low < demanded, "at": low == demanded}[word]
 
 
-def test_few_rows_fail_in_words() -> None:
-    demand = read_demand("robust_accuracy>=0.6")
-    answer = demand.answer(audited(standing=4, n=4))
+def test_the_group_that_could_be_worst_decides() -> None:
+    """The smaller group has the higher rate and the lower end: its word counts."""
+    audit = stands({"large": (600, 1000), "small": (26, 40), "tiny": (10, 20)})
+    lows = {site: rate.low for site, rate in zip(
+        ("large", "small"), simultaneous([Rate(600, 1000), Rate(26, 40)]), strict=True
+    )}  # fmt: skip
+    assert lows["small"] < lows["large"]
+    answer = Demand.read("worst_group:site>=0.5").check(audit)
     assert not answer.met
-    assert "100.0% of 4 rows only" in answer.words
-    none = demand.answer(audited(standing=0, n=0))
-    assert (none.met, none.value, none.end) == (False, None, None)
-    assert "nothing is known" in none.words
-    assert demand.out_of_reach(4).endswith("It takes at least 8.")
-    assert Rate(8, 8).low >= 0.6 > Rate(7, 7).low
-    assert demand.out_of_reach(8) == ""
-    assert read_demand("gap<=0.1").out_of_reach(1) == read_demand("sound").out_of_reach(1) == ""
+    assert answer.bound == lows["small"]
+    assert "site small is 65.0% of 40 rows (simultaneous 95% interval" in answer.words
+    assert "with 2 groups looked at together, 1 of too few rows passed over" in answer.words
+    assert Demand("worst_group", lows["small"], ("site",)).check(audit).met
 
 
-SEX = {"f": (500, 300), "m": (500, 400)}
-
-
-def test_the_worst_group_is_the_one_that_may_be_worst() -> None:
-    audit = audited(**{"class": {"0": (500, 450), "1": (500, 440)}, "sex": SEX})
-    named = read_demand("worst_group:sex>=0.5").answer(audit)
-    assert named.met
-    assert named.end == Rate(300, 500, 0.975).low  # two groups: Bonferroni
-    assert "of the group sex f" in named.words
-    assert read_demand("worst_group>=0.5").answer(audit) == read_demand("worst_group>=0.5").answer(audited(sex=SEX))
-    assert not read_demand("worst_group>=0.58").answer(audit).met
-    assert read_demand("worst_group:class>=0.58").answer(audit).met
-
-
-def test_small_groups_count_against_the_model() -> None:
-    audit = audited(sex=SEX | {"x": (5, 5)})
-    worst = read_demand("worst_group>=0.5").answer(audit)
-    assert not worst.met
-    assert "100.0% of 5 rows only of the group sex x" in worst.words
-    gap = read_demand("gap<=0.25").answer(audit)
+def test_a_small_group_counts_where_it_is_enough_to_tell() -> None:
+    """Few rows show nothing good, but that all of them fell shows enough."""
+    audit = stands({"a": (900, 1000), "b": (880, 1000), "tiny": (0, 20)})
+    answer = Demand.read("worst_group:site>=0.5").check(audit)
+    assert not answer.met
+    assert re.search(r"site tiny is 0.0% of 20 rows \(.* even its upper end is below 50.0%", answer.words)
+    assert Demand.read("worst_group:site>=0.2").check(audit).met
+    assert not Demand.read("worst_group>=0.5").check(audit).met  # though no bound of another attribute is as high
+    gap = Demand.read("gap:site<=0.2").check(audit)
     assert not gap.met
-    assert "The smallest group, sex x, has 5." in gap.words
+    assert "and site tiny is 90.0%" in gap.words
+    assert Demand.read("gap:site<=0.9").check(audit).words.startswith("the gap between site a and site b is 2.0%")
 
 
-def test_the_gap_is_judged_by_its_upper_end() -> None:
-    audit = audited(sex=SEX)
-    rates = [Rate(300, 500, 0.975), Rate(400, 500, 0.975)]
-    end = max(rate.high for rate in rates) - min(rate.low for rate in rates)
-    for limit in (0.1, 0.19, 0.25, end - 1e-9, end + 1e-9):
-        answer = read_demand(f"gap:sex<={limit!r}").answer(audit)
-        assert answer.met == (end <= limit)
-        assert math.isclose(answer.value or 0, 0.2)
-        assert answer.end == end
-    assert "above the demand itself" in read_demand("gap<=0.1").answer(audit).words
-    assert "More rows could settle it" in read_demand("gap<=0.21").answer(audit).words
+@pytest.mark.parametrize(("hits", "n", "limit"), [(80, 100, 0.75), (80, 100, 0.73), (900, 1000, 0.899)])
+def test_as_many_rows_as_it_says_would_do(hits: int, n: int, limit: float) -> None:
+    words = Demand("robust_accuracy", limit).check(stands({"a": (hits, n)})).words
+    found = re.search(r"so would about ([\d,]+) rows", words)
+    assert found
+    rows = int(found[1].replace(",", ""))
+    assert Rate(int(hits / n * rows), rows).low >= limit
+    assert Rate(int(hits / n * rows * 0.7), int(rows * 0.7)).low < limit
 
 
-def test_one_group_has_no_gap() -> None:
-    answer = read_demand("gap<=0.5").answer(audited(sex={"f": (100, 50)}))
-    assert (answer.met, answer.value) == (False, None)
-    assert "there is but one group of sex" in answer.words
+def test_where_the_value_is_at_the_limit_no_number_of_rows_would_do() -> None:
+    assert "too close to it for any number" in Demand("robust_accuracy", 0.8).check(stands({"a": (80, 100)})).words
+
+
+@pytest.mark.parametrize("text", ["robust_accuracy>=0.1", "worst_group>=0.1", "gap:site<=0.9"])
+def test_a_number_that_is_not_to_be_believed_is_called_so(text: str) -> None:
+    of = {"a": (90, 100), "b": (90, 100)}
+    assert "not to be believed" in Demand.read(text).check(stands(of, "failed")).words
+    assert "not to be believed" not in Demand.read(text).check(stands(of)).words
+    assert "not to be believed" not in Demand.read("clean_accuracy>=0.1").check(stands(of, "failed")).words
+
+
+def test_the_upper_end_decides_on_a_gap() -> None:
+    audit = stands({"a": (90, 100), "b": (70, 100)})
+    gap = audit.gap("site")
+    for limit in (0.1, gap.value, gap.high, 0.9):
+        answer = Demand("gap", limit, ("site",)).check(audit)
+        assert answer.met == (gap.high <= limit)
+        assert "between site a and site b is 20.0%" in answer.words
+    assert Demand.read("gap:site<=0.25").check(audit).words.endswith("is above 25.0%; the value alone would do, "
+                                                                           "so more rows may")  # fmt: skip
+
+
+def test_without_a_name_every_attribute_counts() -> None:
+    audit = stands({"a": (90, 100), "b": (70, 100)})
+    assert "site b" in Demand.read("worst_group>=0.5").check(audit).words
+    assert "site a and site b" in Demand.read("gap<=0.5").check(audit).words  # there is one class only
+    alone = Demand.read("gap:class<=0.5").check(audit)
+    assert not alone.met
+    assert math.isnan(alone.bound)
+    assert "fewer than two groups" in alone.words
 
 
 @pytest.mark.parametrize(
-    ("outcome", "verdict", "sound", "doubtful"),
-    [("ok", "sound", True, True), ("warning", "doubtful", False, True), ("failed", "unsound", False, False)],
+    ("outcome", "met"), [("ok", (True, True)), ("warning", (False, True)), ("failed", (False,) * 2)]
 )
-def test_verdicts(outcome: Any, verdict: str, sound: bool, doubtful: bool) -> None:
-    found = Diagnosis(rows=10, findings=(Finding(name="it has a slope", outcome=outcome, figures=""),))
-    answers = [read_demand(text).answer(audited(diagnosis=found)) for text in ("sound", "doubtful")]
-    assert [answer.met for answer in answers] == [sound, doubtful]
-    assert all(f"the verdict is {verdict}" in answer.words for answer in answers)
-    assert ("it has a slope: " in answers[0].words) == (outcome != "ok")
-    without = read_demand("sound").answer(audited())
-    assert (without.met, "without the diagnosis" in without.words) == (False, True)
+def test_verdicts(outcome: str, met: tuple[bool, bool]) -> None:
+    audit = stands({"a": (9, 9)}, outcome)
+    answers = [Demand.read(text).check(audit) for text in ("sound", "doubtful")]
+    assert tuple(answer.met for answer in answers) == met
+    assert all(f"the verdict is {audit.diagnosis.verdict}" in answer.words for answer in answers)
+    assert (f"(gradients: {outcome})" in answers[0].words) == (outcome != "ok")
 
 
-def test_what_an_audit_cannot_answer_is_refused_beforehand() -> None:
-    with pytest.raises(InputError, match="no group 'age'; there are: class, sex"):
-        read_demand("worst_group:age>=0.5").check(["class", "sex"], diagnose=True)
+def test_what_cannot_be_told_is_refused_before_any_work() -> None:
+    with pytest.raises(InputError, match="names the group 'sex'; these data have: class, site"):
+        Demand.read("gap:sex<=0.1").check_possible(["site"], diagnose=True)
+    with pytest.raises(InputError, match="sound needs the diagnosis"):
+        Demand.read("sound").check_possible([], diagnose=False)
     with pytest.raises(InputError, match="needs the diagnosis"):
-        read_demand("sound").check(["class"], diagnose=False)
-    read_demand("gap:sex<=0.5").check(["class", "sex"], diagnose=False)
+        Demand.read("sound").check(stands({"a": (9, 9)}, None))
+    Demand.read("worst_group:class>=0.1").check_possible([], diagnose=False)
 
 
-def test_answers_are_plain_values_too() -> None:
-    assert read_demand("robust_accuracy>=0.6").answer(audited()).facts() == {
-        "demand": "robust_accuracy>=0.6", "met": True, "value": 0.8, "end": Rate(80, 100).low,
-        "words": read_demand("robust_accuracy>=0.6").answer(audited()).words,
+def test_a_rate_of_no_rows_meets_nothing() -> None:
+    answer = Demand.read("robust_accuracy>=0").check(stands({}))
+    assert not answer.met
+    assert "undefined, since there are no rows" in answer.words
+    assert str(answer).startswith("robust_accuracy>=0: missed: ")
+    assert answer.facts() == {
+        "demand": "robust_accuracy>=0", "met": False, "value": None, "bound": 0.0, "words": answer.words
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [0.5, 0.9, 0.99])
+def test_too_few_rows_are_known_beforehand(limit: float) -> None:
+    wanted = Demand("robust_accuracy", limit)
+    found = re.search(r"it takes at least ([\d,]+)$", wanted.out_of_reach(2))
+    assert found
+    least = int(found[1].replace(",", ""))
+    assert Rate(least, least).low >= limit > Rate(least - 1, least - 1).low
+    assert wanted.out_of_reach(least) == Demand("gap", limit).out_of_reach(2) == ""
+    assert Demand.read("sound").out_of_reach(1) == ""
+    assert Demand("robust_accuracy", 0).out_of_reach(0) == ""

@@ -80,7 +80,7 @@ def audit(
             facts = _facts(done, report, as_json)
             if seeds > 1:
                 facts["spread"] = _spread(done, range(seed, seed + seeds), audit_with)
-        answers = [demand.answer(done) for demand in asked.demands]
+        answers = [demand.check(done) for demand in asked.demands]
         tables.say_answers(answers)
     if answers:
         facts["demands"] = [answer.facts() for answer in answers]

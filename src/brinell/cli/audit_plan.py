@@ -14,7 +14,7 @@ from brinell.cli import tables, values
 from brinell.cli.loading import Loaded
 from brinell.cli.places import about, overridden
 from brinell.errors import InputError, InputMissingError, nearest
-from brinell.evaluation import EFFORTS, Demand, RunFolder, choose, read_budget, read_demand, read_given, within
+from brinell.evaluation import EFFORTS, Demand, RunFolder, choose, read_budget, read_demands, read_given, within
 from brinell.goals import Toward
 
 
@@ -48,7 +48,7 @@ def read(ctx: typer.Context) -> Asked:
     with about("attack"):
         attacks = tuple(values.named(ATTACKS, "attack", text) for text in given["attack"] or ())
     with about("require"):
-        demands = tuple(read_demand(text) for text in given["require"] or ())
+        demands = read_demands(given["require"] or ())
     _check_files(given)
     return Asked(given, attacks, demands, given["out"] or _new_folder())
 
@@ -60,7 +60,7 @@ def settle(asked: Asked, loaded: Loaded) -> Plan:
         shown = tables.which_groups(given["group"], there)
     with about("require"):
         for demand in asked.demands:
-            demand.check(["class", *there], given["diagnose"])
+            demand.check_possible(there, diagnose=given["diagnose"])
     with about("target"):
         goal = values.read_goal(given["target"], loaded.classes)
     if given["examples_from"] is not None:

@@ -56,9 +56,9 @@ def export(
     from brinell import outputs
     from brinell.cli import output
     from brinell.errors import InputError
-    from brinell.evaluation import load_audit
+    from brinell.evaluation import load_audit, read_demands
 
-    demands = outputs.read_requirements(require or ())
+    demands = read_demands(require or ())
     if data is not None and form != outputs.PICTURES:
         raise InputError(f"--data is for --as png; leave it out with --as {form}.")
     audit = load_audit(run)

@@ -10,7 +10,7 @@ from brinell.evaluation.curve import CurvePoint as CurvePoint
 from brinell.evaluation.curve import RobustnessCurve as RobustnessCurve
 from brinell.evaluation.demands import Answer as Answer
 from brinell.evaluation.demands import Demand as Demand
-from brinell.evaluation.demands import read_demand as read_demand
+from brinell.evaluation.demands import read_demands as read_demands
 from brinell.evaluation.diagnosis import examine as examine
 from brinell.evaluation.diagnosis import right_rows as right_rows
 from brinell.evaluation.efforts import EFFORTS as EFFORTS

@@ -1,217 +1,257 @@
-"""What may be demanded of an audit, such as ``robust_accuracy>=0.6``, and whether the audit shows it.
-
-The pessimistic end of the interval decides: what the rows leave open counts against the model. Small groups count like
-the others, so that nobody meets a demand for want of rows."""
+"""What is demanded of an audit, such as ``robust_accuracy>=0.6``: the interval's pessimistic end decides."""
 
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from brinell.errors import InputError, nearest
-from brinell.evaluation.audit import Audit
-from brinell.evaluation.findings import VERDICTS
-from brinell.statistics import LEVEL, Rate, simultaneous
+from brinell.errors import InputError
+from brinell.statistics import LEVEL, Rate, gap, simultaneous
 
-RATES, GROUPED = ("clean_accuracy", "robust_accuracy"), ("worst_group", "gap")
-GRAMMAR = (
-    "Write clean_accuracy>=X, robust_accuracy>=X, worst_group>=X, worst_group:NAME>=X, gap<=X or gap:NAME<=X, where X "
-    "is a number between 0 and 1 such as 0.6, or 60%; or sound; or doubtful, which lets only unsound models fail."
-)
-_FORM = re.compile(r"(?P<measure>\w+)\s*(?::(?P<groups>[^<>=]+))?(?P<sign>[<>=~!]+)(?P<limit>[^<>=]*)")
+if TYPE_CHECKING:
+    from brinell.evaluation import Audit, GroupRow
+
+Metric: TypeAlias = Literal["clean_accuracy", "robust_accuracy", "worst_group", "gap", "verdict"]
+Comparison: TypeAlias = Literal[">=", "<="]
+
+EXAMPLES = "robust_accuracy>=0.6, clean_accuracy>=0.9, worst_group:sex>=0.5, gap:sex<=0.1, sound or doubtful"
+_TEXT = re.compile(r"(?P<metric>\w+)\s*(?::(?P<groups>.+?))?\s*(?P<comparison>[<>]=?|==?)\s*(?P<limit>[^<>=]+)")
+_BY_GROUP = ("worst_group", "gap")
+_UNSOUND = "; but the verdict is unsound: the number is not to be believed"
 _MOST = 1 << 24  # rows, more than which nobody will look for
+_VERDICTS = ("sound", "doubtful")  # the best first; an unsound audit meets no demand
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Whether a demand is met, in words. value: what was measured, and end: the pessimistic end of its interval, which
-    decides; both None where there is nothing to measure."""
+class Answer(NamedTuple):
+    """Whether an audit meets a demand, and why, in words with numbers.
 
-    demand: str
+    value: what was measured. bound: the end of its interval that decided. Both NaN for a verdict."""
+
+    demand: "Demand"
     met: bool
     words: str
-    value: float | None = None
-    end: float | None = None
-
-    def __str__(self) -> str:
-        return f"{self.demand} is {'met' if self.met else 'missed'}: {self.words}"
+    value: float = math.nan
+    bound: float = math.nan
 
     def facts(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"demand": self.demand, "met": self.met, "value": self.value, "end": self.end, "words": self.words}
+        """Plain values for JSON; NaN is None."""
+        value, bound = (None if math.isnan(number) else number for number in (self.value, self.bound))
+        return {"demand": str(self.demand), "met": self.met, "value": value, "bound": bound, "words": self.words}
+
+    def __str__(self) -> str:
+        return f"{self.demand}: {'met' if self.met else 'missed'}: {self.words}"
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Something demanded: see ``read_demand``. groups: the attributes whose groups it is about; empty: each that the
-    data have. limit: a share, or a verdict."""
+    """A demand on an audit: the pessimistic end of the interval decides.
 
-    measure: str
+    With groups all are looked at together, and the one whose lower end is lowest decides. Groups of fewer than 30 rows
+    are passed over, unless these few are enough to tell that the demand is missed.
+    limit: a share in 0..1, or "sound" or "doubtful" for the metric "verdict". groups: whose worst group or gap is
+    meant, several names for the intersection; none means every attribute of the audit, one after the other.
+    Raises InputError on a limit that nothing can be compared with, and on groups where there are none to name."""
+
+    metric: Metric
     limit: float | str
     groups: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.metric not in get_args(Metric):
+            raise InputError(f"there is no metric {self.metric!r} to require; write {EXAMPLES}.")
+        if self.groups and self.metric not in _BY_GROUP:
+            raise InputError(f"{self.metric} has no groups; write worst_group:{self.groups[0]}>=0.5 or gap:...<=0.1.")
+        if self.metric == "verdict":
+            if self.limit not in _VERDICTS:
+                raise InputError(f"the verdict required is {self.limit!r}; choose one of {', '.join(_VERDICTS)}.")
+        elif isinstance(self.limit, str | bool) or not 0 <= self.limit <= 1:
+            raise InputError(f"{self.metric} is compared with {self.limit!r}; give a share in 0..1, as 0.6 or 60%.")
+        elif self.limit == (0 if self.metric == "gap" else 1):
+            raise InputError(
+                f"no number of rows shows {self}, since an interval always leaves some room; give a limit "
+                f"{'above 0' if self.metric == 'gap' else 'below 1'}."
+            )
+
+    @classmethod
+    def read(cls, text: str) -> "Demand":
+        """The demand that a text such as ``"worst_group:sex>=0.5"`` or ``"sound"`` names. Raises InputError."""
+        if text.strip() in _VERDICTS:
+            return cls("verdict", text.strip())
+        found = _TEXT.fullmatch(text.strip())
+        if found is None or found["metric"] not in get_args(Metric) or found["metric"] == "verdict":
+            raise InputError(f"the demand {text!r} is not understood; write {EXAMPLES}.")
+        names = tuple(name.strip() for name in (found["groups"] or "").split(",") if name.strip())
+        wanted = cls(found["metric"], _share(found["limit"], text), names)  # type: ignore[arg-type]  # checked above
+        if found["comparison"] != wanted.comparison:
+            raise InputError(f"the demand {text!r} compares the wrong way; write {wanted}.")
+        return wanted
+
+    @property
+    def comparison(self) -> Comparison:
+        """How the measured value has to stand to the limit."""
+        return "<=" if self.metric == "gap" else ">="
 
     def __str__(self) -> str:
         if isinstance(self.limit, str):
             return self.limit
-        name = ":".join([self.measure, *([",".join(self.groups)] if self.groups else [])])
-        return f"{name}{'<=' if self.measure == 'gap' else '>='}{self.limit:g}"
+        names = f":{','.join(self.groups)}" if self.groups else ""
+        return f"{self.metric}{names}{self.comparison}{self.limit:g}"
 
-    def check(self, groups: Iterable[str], diagnose: bool) -> None:
-        """Raise InputError where an audit of data with these groups, diagnosed or not, cannot answer."""
-        known = list(groups)
-        if unknown := [name for name in self.groups if name not in known]:
-            raise InputError(
-                f"{self} is demanded, but there is no group {unknown[0]!r}; there are: {', '.join(known)}."
-            )
-        if self.measure == "verdict" and not diagnose:
-            raise InputError(
-                f"{self} is demanded, which needs the diagnosis; leave --no-diagnose (diagnose=False) out."
-            )
+    def check_possible(self, groups: Iterable[str] | None, *, diagnose: bool) -> None:
+        """Raise InputError where an audit with these groups ("class" is always there) cannot answer: before any work.
+
+        groups: None where they are not known yet. diagnose: whether the audit makes a diagnosis."""
+        known = [*dict.fromkeys(["class", *(groups or ())])]
+        for name in self.groups:
+            if groups is not None and name not in known:
+                raise InputError(f"{self} names the group {name!r}; these data have: {', '.join(known)}.")
+        if self.metric == "verdict" and not diagnose:
+            raise InputError(f"{self} needs the diagnosis, which was turned off; leave it on (diagnose=True).")
 
     def out_of_reach(self, n: int) -> str:
-        """Why so few rows cannot meet the demand, however good the model is; empty where they can."""
-        if self.measure not in (*RATES, "worst_group") or isinstance(self.limit, str) or Rate(n, n).low >= self.limit:
+        """Why ``n`` rows cannot meet this however good the model is, in words; empty where they can."""
+        if self.comparison == "<=" or isinstance(self.limit, str) or Rate(n, n).low >= self.limit:
             return ""
-        least = math.ceil(math.log((1 - LEVEL) / 2) / math.log(self.limit))
+        least = math.ceil(math.log((1 - LEVEL) / 2) / math.log(self.limit))  # the lower end of n of n is tail^(1/n)
         return (
             f"{self} cannot be met by {n:,} rows: if all of them stood, the interval would still begin at "
-            f"{Rate(n, n).low:.1%}. It takes at least {least:,}."
+            f"{Rate(n, n).low:.1%}; it takes at least {least:,}"
         )
 
-    def answer(self, audit: Audit) -> Answer:
-        """Whether the audit shows what is demanded."""
-        if self.measure == "verdict":
-            return _of_verdict(self, audit)
-        if self.measure in RATES:
-            return _of_rate(self, getattr(audit, self.measure), "")
-        attributes = [self.groups] if self.groups else [(name,) for name in audit.record.settings.data.groups]
-        of_groups = _of_gap if self.measure == "gap" else _of_worst
-        answers = [of_groups(self, audit, names) for names in attributes]
-        return min(answers, key=lambda each: (each.met, _badness(self, each)))
+    def check(self, audit: "Audit") -> Answer:
+        """Whether ``audit`` meets this. Raises InputError where it cannot tell: no such group, no diagnosis."""
+        self.check_possible(audit.record.settings.data.groups, diagnose=audit.diagnosis is not None)
+        if self.metric == "verdict":
+            return self._of_verdict(audit)
+        if self.metric not in _BY_GROUP:
+            return self._of_rate(audit)
+        every = [self.groups] if self.groups else [(name,) for name in audit.record.settings.data.groups]
+        answer = self._of_worst if self.metric == "worst_group" else self._of_gap
+        answers = [answer(audit, names) for names in every]
+        told = [each for each in answers if not math.isnan(each.bound)] or answers
+        sign = -1 if self.comparison == "<=" else 1
+        return min(told, key=lambda each: (each.met, sign * each.bound))
+
+    def _of_verdict(self, audit: "Audit") -> Answer:
+        assert audit.diagnosis is not None
+        found = "; ".join(f"{finding.name}: {finding.outcome}" for finding in audit.diagnosis.concerns)
+        met = audit.diagnosis.verdict in _VERDICTS[: _VERDICTS.index(str(self.limit)) + 1]
+        return Answer(self, met, f"the verdict is {audit.diagnosis.verdict}" + (f" ({found})" if found else ""))
+
+    def _of_rate(self, audit: "Audit") -> Answer:
+        rate = audit.clean_accuracy if self.metric == "clean_accuracy" else audit.robust_accuracy
+        name = self.metric.replace("_", " ")
+        return self._at_least(f"the {name} is {_rate(rate)}", rate, audit)
+
+    def _of_worst(self, audit: "Audit", names: tuple[str, ...]) -> Answer:
+        every = audit.by_group(*names)
+        for row, rate in zip(every, _together(every), strict=True):
+            if row.small and rate.high < float(self.limit):  # few rows, and enough to tell
+                words = (
+                    f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}: even its upper end is below"
+                )
+                return Answer(self, False, f"{words} {float(self.limit):.1%}", rate.value, rate.high)
+        rows = _speaking(every)
+        rate, row = min(zip(_together(rows), rows, strict=True), key=lambda pair: (pair[0].low, pair[0].value))
+        words = f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}{_sight(rows, every)}"
+        return self._at_least(words, rate, audit)
+
+    def _of_gap(self, audit: "Audit", names: tuple[str, ...]) -> Answer:
+        every = audit.by_group(*names)
+        rows, found, of_all = _speaking(every), audit.gap(*names), gap(_together(every))
+        if of_all.low > float(self.limit):  # the small groups have few rows, and enough to tell
+            found = found._replace(value=of_all.value, low=of_all.low, high=of_all.high, best=every[of_all.best].group,
+                                   worst=every[of_all.worst].group)  # fmt: skip
+            rows = every
+        if found.best is None:
+            return Answer(self, False, f"{' and '.join(names)} has fewer than two groups of rows enough, and so no gap")
+        between = f"the gap between {_name(names, found.best)} and {_name(names, found.worst)}"
+        words = (
+            f"{between} is {found.value:.1%} (simultaneous {LEVEL:.0%} interval {found.low:.1%} to {found.high:.1%})"
+            f"{_sight(rows, every)}"
+        )
+        met = found.high <= float(self.limit)
+        more = "" if met or found.value > float(self.limit) else "; the value alone would do, so more rows may"
+        return self._told(words, "upper", found.value, found.high, met, more, audit)
+
+    def _at_least(self, words: str, rate: Rate, audit: "Audit") -> Answer:
+        """Compare a rate's lower end with the limit."""
+        limit = float(self.limit)
+        met = bool(rate.n) and rate.low >= limit
+        more = "" if met or not rate.value >= limit else _rows_that_would_do(rate, limit)
+        return self._told(words, "lower", rate.value, rate.low, met, more, audit)
+
+    def _told(
+        self, words: str, end: str, value: float, bound: float, met: bool, more: str, audit: "Audit"
+    ) -> Answer:  # fmt: skip
+        limit = float(self.limit)
+        shown, demanded = _apart(bound, limit)
+        relation = "at" if bound == limit else "above" if bound > limit else "below"
+        doubt = "" if self.metric == "clean_accuracy" or audit.verdict != "unsound" else _UNSOUND
+        return Answer(
+            self, met, f"{words}: its {end} end, {shown}, is {relation} {demanded}{more}{doubt}", value, bound
+        )
 
 
-def read_demand(text: str) -> Demand:
-    """A demand from its text: ``GRAMMAR`` says how it is written. Raises InputError on anything else."""
-    text = text.strip()
-    if text in VERDICTS[:2]:
-        return Demand("verdict", text)
-    form = _FORM.fullmatch(text)
-    if form is None:
-        raise _refused(text, nearest(text, VERDICTS[:2]))
-    measure, groups = form["measure"], tuple(part.strip() for part in (form["groups"] or "").split(",") if part.strip())
-    if measure not in (*RATES, *GROUPED):
-        raise _refused(text, f"there is no measure {measure!r}{nearest(measure, (*RATES, *GROUPED))}")
-    if form["groups"] is not None and (measure in RATES or not groups):
-        raise _refused(text, f"{measure} is of all rows; worst_group and gap are of the groups of an attribute")
-    wanted = "<=" if measure == "gap" else ">="
-    if form["sign"] != wanted:
-        raise _refused(text, f"{measure} takes {wanted}, not {form['sign']}")
-    return Demand(measure, _limit(text, measure, form["limit"].strip()), groups)
+def read_demands(texts: Iterable["str | Demand"]) -> tuple[Demand, ...]:
+    """The demands that texts name; those that are read already stay. Raises InputError."""
+    return tuple(text if isinstance(text, Demand) else Demand.read(text) for text in texts)
 
 
-def _refused(text: str, why: str) -> InputError:
-    return InputError(f"the demand is {text!r}{': ' if why[:1].isalpha() else ''}{why.rstrip('?')}. {GRAMMAR}")
-
-
-def _limit(text: str, measure: str, limit: str) -> float:
+def _share(text: str, whole: str) -> float:
+    """The number of ``0.6``, ``60%`` or ``3/5``."""
+    digits, percent, _ = text.strip().partition("%")
+    top, _, bottom = digits.partition("/")
     try:
-        share = float(limit.removesuffix("%")) / (100 if limit.endswith("%") else 1)
-    except ValueError:
-        raise _refused(text, f"{limit!r} is no number") from None
-    if not 0 <= share <= 1:
-        raise _refused(text, f"{limit} is not between 0 and 1")
-    if share == (0 if measure == "gap" else 1):
-        raise _refused(text, f"no number of rows can show {limit}, since an interval always leaves some room")
-    return share
+        return float(top) / float(bottom or 1) / (100 if percent else 1)
+    except (ValueError, ZeroDivisionError) as problem:
+        raise InputError(f"the demand {whole!r} compares with {text!r}; give a share, as 0.6 or 60%.") from problem
 
 
-def _badness(demand: Demand, answer: Answer) -> float:
-    """The smaller, the worse."""
-    if answer.end is None:
-        return -math.inf
-    return -answer.end if demand.measure == "gap" else answer.end
+def _together(rows: "list[GroupRow]") -> list[Rate]:
+    return simultaneous([row.robust_accuracy for row in rows])
 
 
-def _of_verdict(demand: Demand, audit: Audit) -> Answer:
-    found = audit.diagnosis
-    if found is None:
-        return Answer(str(demand), False, "the audit was run without the diagnosis.")
-    met = VERDICTS.index(found.verdict) <= [str(verdict) for verdict in VERDICTS].index(str(demand.limit))
-    concerns = "; ".join(f"{finding.name}: {finding.outcome}" for finding in found.concerns)
-    return Answer(str(demand), met, f"the verdict is {found.verdict}{f' ({concerns})' if concerns else ''}.")
+def _speaking(rows: "list[GroupRow]") -> "list[GroupRow]":
+    """The groups that have rows enough to speak of, or all where none has."""
+    return [row for row in rows if not row.small] or rows
 
 
-def _of_rate(demand: Demand, rate: Rate, who: str) -> Answer:
-    """who: of whose rows, if not of all."""
-    limit = float(demand.limit)
-    if not rate.n:
-        return Answer(str(demand), False, f"there are no rows{who}, so nothing is known.")
-    met = rate.low >= limit
-    few = " rows only" if rate.n < 30 else " rows"
-    value, end = _percent(rate.value, limit), _percent(rate.low, limit)
-    words = (
-        f"measured {value} of {rate.n:,}{few}{who}, and {end} at the pessimistic end of the interval, which decides."
-    )
-    return Answer(str(demand), met, words if met else f"{words} {_could_rows_help(rate, limit)}", rate.value, rate.low)
+def _sight(rows: "list[GroupRow]", every: "list[GroupRow]") -> str:
+    """How many groups were looked at together."""
+    left_out = len(every) - len(rows)
+    small = f", {left_out} of too few rows passed over" if left_out else ""
+    return f", with {len(rows)} groups looked at together{small}" if len(rows) > 1 else small
 
 
-def _could_rows_help(rate: Rate, limit: float) -> str:
-    if rate.high < limit:
-        return f"More rows would hardly help: even the optimistic end is {_percent(rate.high, limit)}."
-    if rate.value < limit:
-        return "What was measured is below the demand itself; more rows could only help if these were unlucky ones."
-    if n := _rows_needed(rate, limit):
-        return f"More rows could settle it: about {n:,} with the same share would."
-    return "That is too close to the demand for any number of rows to settle it."
-
-
-def _rows_needed(rate: Rate, limit: float) -> int | None:
-    """How many rows of the same share meet the limit, to two digits; None where it takes too many."""
+def _rows_that_would_do(rate: Rate, limit: float) -> str:
+    """How many rows of the same share would meet the limit, to two digits."""
     n = rate.n
     while n < _MOST:
-        n = max(n + 1, math.ceil(n * 1.05))
+        n = math.ceil(1.05 * n) + 1
         if rate._replace(hits=math.floor(rate.value * n), n=n).low >= limit:
-            unit = int(10 ** max(0, len(str(n)) - 2))
-            return math.ceil(n / unit) * unit
-    return None
+            unit = 10 ** max(0, len(str(n)) - 2)
+            return f"; the value alone would do, and so would about {math.ceil(n / unit) * unit:,} rows of its kind"
+    return "; the value is too close to it for any number of rows to tell"
 
 
-def _of_worst(demand: Demand, audit: Audit, names: tuple[str, ...]) -> Answer:
-    """The group whose pessimistic end is the lowest, at the level that holds for all groups at once."""
-    rows = audit.by_group(*names)
-    rates = simultaneous([row.robust_accuracy for row in rows])
-    rate, row = min(zip(rates, rows, strict=True), key=lambda pair: pair[0].low)
-    return _of_rate(demand, rate, f" of the group {_called(names, row.group)}")
+def _name(names: tuple[str, ...], value: Any) -> str:
+    values = value if isinstance(value, tuple) else (value,)
+    return ", ".join(f"{name} {each}" for name, each in zip(names, values, strict=True))
 
 
-def _of_gap(demand: Demand, audit: Audit, names: tuple[str, ...]) -> Answer:
-    """All groups, the small ones too: by the simultaneous intervals of their rates."""
-    attribute, limit = " and ".join(names), float(demand.limit)
-    rows = audit.by_group(*names)
-    rates = simultaneous([row.robust_accuracy for row in rows])
-    if len(rates) < 2:
-        return Answer(str(demand), False, f"there is but one group of {attribute}, so there is no gap to measure.")
-    values, smallest = [rate.value for rate in rates], min(rows, key=lambda row: row.n)
-    value, end = max(values) - min(values), max(rate.high for rate in rates) - min(rate.low for rate in rates)
-    met = end <= limit
-    words = (
-        f"measured {_percent(value, limit)} between the best and the worst group of {attribute}, and "
-        f"{_percent(end, limit)} at the pessimistic end of the interval, which decides."
-    )
-    if not met:
-        few = f" The smallest group, {_called(names, smallest.group)}, has {smallest.n:,}."
-        more = "More rows could settle it." if value <= limit else "What was measured is above the demand itself."
-        words = f"{words} {more}{few}"
-    return Answer(str(demand), met, words, value, end)
+def _rate(rate: Rate) -> str:
+    if not rate.n:
+        return "undefined, since there are no rows"
+    kind = "exact" if rate.level == LEVEL else "simultaneous"  # the level holds for all groups at once
+    return f"{rate.value:.1%} of {rate.n:,} rows ({kind} {LEVEL:.0%} interval {rate.low:.1%} to {rate.high:.1%})"
 
 
-def _called(names: tuple[str, ...], group: Any) -> str:
-    values = group if isinstance(group, tuple) else (group,)
-    return ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
-
-
-def _percent(share: float, limit: float) -> str:
-    """With as many digits as show on which side of the limit it lies."""
-    places = next((places for places in (1, 2, 3) if f"{share:.{places}%}" != f"{limit:.{places}%}"), 1)
-    return f"{share:.{places}%}"
+def _apart(bound: float, limit: float) -> tuple[str, str]:
+    """Both as percentages, with as many digits as it takes to tell them apart."""
+    for digits in range(1, 6):
+        texts = f"{bound:.{digits}%}", f"{limit:.{digits}%}"
+        if texts[0] != texts[1]:
+            break
+    return texts

@@ -3,9 +3,9 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from brinell.evaluation.demands import Answer
 from brinell.outputs.escaping import for_yaml, visible
 from brinell.outputs.markdown import model_name, section, threat_text
-from brinell.outputs.requirements import Answer
 from brinell.shapes import image_like
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from brinell.errors import InputError
+from brinell.evaluation.demands import Answer, Demand, read_demands
 from brinell.outputs.card import card
 from brinell.outputs.junit import junit
 from brinell.outputs.markdown import markdown
 from brinell.outputs.pictures import write_pictures
-from brinell.outputs.requirements import Answer, Requirement, read_requirements
 from brinell.outputs.schema import record_schema
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from brinell.evaluation import Audit
 
-Texts: TypeAlias = Iterable[str | Requirement]
+Texts: TypeAlias = Iterable[str | Demand]
 
 
 class Form(NamedTuple):
@@ -79,11 +79,11 @@ PICTURES = "png"  # the form that is a folder and no text
 def render(audit: "Audit", form: str, *, require: Texts = ()) -> str:
     """The text of ``audit`` in one of the ``FORMS``: json, schema, markdown, junit, card, csv, groups.
 
-    require: demands such as "robust_accuracy>=0.6", which markdown, junit and card answer (see ``Requirement``).
+    require: demands such as "robust_accuracy>=0.6", which markdown, junit and card answer (see ``Demand``).
     Raises InputError on another form, and on demands that cannot be read, answered or shown."""
     if form not in FORMS:
         raise InputError(f"there is no form {form!r} in text; choose one of {', '.join(FORMS)}.")
-    chosen, wanted = FORMS[form], read_requirements(require)
+    chosen, wanted = FORMS[form], read_demands(require)
     if wanted and not chosen.demands:
         able = ", ".join(name for name, each in FORMS.items() if each.demands)
         raise InputError(f"the form {form} shows no demands; leave {wanted[0]} out, or choose one of {able}.")

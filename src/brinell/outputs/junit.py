@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
+from brinell.evaluation.demands import Answer
 from brinell.outputs.escaping import for_xml
 from brinell.outputs.markdown import CAVEAT, model_name, threat_text
-from brinell.outputs.requirements import Answer
 from brinell.report.words import exact, percent
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _clock(audit: "Audit") -> dict[str, str]:
 
 def _demanded(answers: tuple[Answer, ...]) -> Iterator[Entry]:
     for answer in answers:
-        yield Entry("requirement", str(answer.requirement), answer.words, not answer.met)
+        yield Entry("demand", str(answer.demand), answer.words, not answer.met)
 
 
 def _measured(audit: "Audit") -> Iterator[Entry]:

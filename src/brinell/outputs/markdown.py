@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from brinell.evaluation.demands import Answer
 from brinell.outputs.escaping import for_markdown, name_for_markdown
-from brinell.outputs.requirements import Answer
 from brinell.report.words import attacker, count, evidence, exact, percent, points, protocol
 from brinell.shapes import image_like
 
@@ -77,7 +77,7 @@ def _demands(answers: tuple[Answer, ...]) -> Iterator[str]:
     yield from _header("demand", "", "measured")
     for answer in answers:
         met = "met" if answer.met else "**missed**"
-        yield _row(name_for_markdown(answer.requirement), met, for_markdown(answer.words))
+        yield _row(name_for_markdown(answer.demand), met, for_markdown(answer.words))
     yield ""
 
 
