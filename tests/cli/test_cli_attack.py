@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from workshop import N, Run, margins
+from workshop import N, Run, arrays, margins
 
 import brinell
 
@@ -15,7 +15,7 @@ TOY = ("nets.py:Linear", "toy.npz", "linf:0.05")
 
 def test_measures_what_is_known(run: Run) -> None:
     ended = run("attack", "FGSM", *TOY, "--out", "adv.npz")
-    stands = margins(np.load("toy.npz")["x"]) > 8 * 0.05
+    stands = margins(arrays("toy.npz")["x"]) > 8 * 0.05
     assert (ended.code, ended.err) == (0, "")
     assert f"Robust accuracy  {stands.mean():.1%} (" in ended.out
     assert "one attack, seed 0: FGSM. A judge" in ended.out
@@ -27,7 +27,7 @@ def test_measures_what_is_known(run: Run) -> None:
 
 def test_what_is_written_can_be_judged_again(run: Run) -> None:
     run("attack", "PGD", *TOY, "--out", "adv.npz", "-p", "steps=5")
-    toy, written = np.load("toy.npz"), np.load("adv.npz")
+    toy, written = arrays("toy.npz"), arrays("adv.npz")
     assert sorted(written) == ["distance", "success", "x_adv", "y"]
     assert np.array_equal(written["y"], toy["y"])
     assert written["x_adv"].shape == toy["x"].shape
@@ -80,7 +80,7 @@ def test_weights_bounds_and_batch_size_reach_the_core(run: Run, workshop: Path) 
     brinell.save_weights(net, workshop / "w.safetensors")
     more = ["--weights", "w.safetensors", "--bounds", "0:2", "--batch-size", "16", "--json"]
     facts = json.loads(run("attack", "BIM", *TOY, *more).out)
-    assert facts["clean_accuracy"]["value"] == np.load("toy.npz")["y"].mean()
+    assert facts["clean_accuracy"]["value"] == arrays("toy.npz")["y"].mean()
     assert facts["robust_accuracy"]["value"] == facts["clean_accuracy"]["value"]
     assert facts["gradients_per_row"] <= 10
     assert facts["n"] == N

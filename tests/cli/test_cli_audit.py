@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from workshop import N, Run, environment, margins
+from workshop import N, Run, arrays, environment, margins
 
 import brinell
 from brinell.evaluation import summary
@@ -42,7 +42,7 @@ def test_says_threat_and_protocol_before_the_numbers(run: Run) -> None:
 
 def test_measures_what_is_known(run: Run, workshop: Path) -> None:
     ended = run(*QUICK, "--out", "a")
-    standing = int((margins(np.load("toy.npz")["x"]) > 8 * 0.05).sum())
+    standing = int((margins(arrays("toy.npz")["x"]) > 8 * 0.05).sum())
     said = facts_of(ended.out)
     assert said["Clean accuracy"].startswith("100.0% (96.9% to 100.0%, n = 120)")
     assert said["Robust accuracy"].startswith(f"{standing / N:.1%} (")
@@ -80,7 +80,7 @@ def test_groups_can_be_chosen_and_crossed(run: Run) -> None:
 
 
 def test_one_group_has_no_gap_and_many_are_cut(run: Run, workshop: Path) -> None:
-    x, y = np.load("toy.npz")["x"], np.load("toy.npz")["y"]
+    x, y = arrays("toy.npz")["x"], arrays("toy.npz")["y"]
     np.savez("many.npz", x=x, y=y, group_one=np.zeros(N, int), group_id=np.arange(N), group_half=np.arange(N) % 2)
     ended = run("audit", "nets.py:Linear", "many.npz", "linf:0.3", "--attack", "FGSM")
     assert "There is no other group to compare it with." in ended.out
@@ -162,7 +162,7 @@ def test_a_sample_is_stratified_and_seeded(run: Run) -> None:
         run(*TOY, "--attack", "PGD:steps=2", "--n", 40, "--seed", seed, "--out", out)
         audit = brinell.load_audit(out)
         tables.append(audit.record.settings.data.sha256)
-        counts = np.bincount(np.load("toy.npz")["y"])
+        counts = np.bincount(arrays("toy.npz")["y"])
         assert [row.n for row in audit.by_group("class")] == [round(40 * count / N) for count in counts]
     assert tables[0] == tables[1] != tables[2]
 
@@ -270,7 +270,7 @@ def test_examples_of_another_program(run: Run) -> None:
     ended = run(*TOY, "--examples-from", "theirs.npz", "--effort", "none", "--out", "a")
     assert (ended.code, ended.err) == (0, "")
     assert "no attacks, seed 0: examples from theirs.npz." in ended.out
-    standing = int((margins(np.load("toy.npz")["x"]) > 8 * 0.05).sum())
+    standing = int((margins(arrays("toy.npz")["x"]) > 8 * 0.05).sum())
     assert brinell.load_audit("a").robust_accuracy.hits == standing
     assert run("verify", "a").code == 0
     both = run(*TOY, "--examples-from", "theirs.npz", "--attack", "FGSM", "--out", "b")

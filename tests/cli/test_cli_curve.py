@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from workshop import FEATURES, Run, margins
+from workshop import FEATURES, Run, arrays, margins
 
 import brinell
 
@@ -17,7 +16,7 @@ def test_a_curve(run: Run) -> None:
     ended = run("curve", *TOY, "--effort", "quick", "--shares", "0.5,1/5,1", "--json")
     assert ended.code == 0
     facts = json.loads(ended.out)
-    known = margins(np.load("toy.npz")["x"])
+    known = margins(arrays("toy.npz")["x"])
     assert [point["eps"] for point in facts["points"]] == pytest.approx([0.01, 0.025, 0.05])
     for point in facts["points"]:
         assert point["robust_accuracy"]["value"] == (known > 8 * point["eps"]).mean()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from workshop import Run
+from workshop import Run, arrays
 
 import brinell
 
@@ -110,7 +110,7 @@ def test_threats_that_make_no_sense(threat: str, says: str, run: Run) -> None:
 
 
 def test_eps_for_pixels_in_0_to_1_on_0_to_255_is_warned_of(run: Run, workshop: Path) -> None:
-    np.savez("wide.npz", x=np.load("toy.npz")["x"] * 255, y=np.load("toy.npz")["y"])
+    np.savez("wide.npz", x=arrays("toy.npz")["x"] * 255, y=arrays("toy.npz")["y"])
     words = ("audit", "nets.py:Linear", "wide.npz", "linf:0.3", "--bounds", "0:255", "--attack", "FGSM")
     ended = run(*words)
     assert ended.code == 0
@@ -189,14 +189,14 @@ def nothing(path: Path) -> None:
 
 
 def nan(path: Path) -> None:
-    x = np.load("toy.npz")["x"].copy()
+    x = arrays("toy.npz")["x"].copy()
     x[3, 2] = np.nan
-    store(path, x=x, y=np.load("toy.npz")["y"])
+    store(path, x=x, y=arrays("toy.npz")["y"])
 
 
 def normalised(path: Path) -> None:
-    x = np.load("toy.npz")["x"]
-    store(path, x=(x - x.mean()) / x.std(), y=np.load("toy.npz")["y"])
+    x = arrays("toy.npz")["x"]
+    store(path, x=(x - x.mean()) / x.std(), y=arrays("toy.npz")["y"])
 
 
 def no_rows(path: Path) -> None:
@@ -204,11 +204,11 @@ def no_rows(path: Path) -> None:
 
 
 def out_of_range(path: Path) -> None:
-    store(path, x=np.load("toy.npz")["x"], y=np.load("toy.npz")["y"] + 5)
+    store(path, x=arrays("toy.npz")["x"], y=arrays("toy.npz")["y"] + 5)
 
 
 def float_labels(path: Path) -> None:
-    store(path, x=np.load("toy.npz")["x"], y=np.load("toy.npz")["y"] + 0.5)
+    store(path, x=arrays("toy.npz")["x"], y=arrays("toy.npz")["y"] + 0.5)
 
 
 def pickled(path: Path) -> None:

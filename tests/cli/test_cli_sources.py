@@ -4,12 +4,11 @@ import json
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
-from workshop import Run
+from workshop import Run, arrays
 
 import brinell as br
 
@@ -19,7 +18,7 @@ FAST = ("--attack", "FGSM", "--no-diagnose")
 @pytest.fixture
 def table(workshop: Path) -> Path:
     """The rows of toy.npz as a table whose first column runs from 0 to 100."""
-    toy = np.load("toy.npz")
+    toy = arrays("toy.npz")
     rows = [
         [*row, "high" if label else "low", sex]
         for row, label, sex in zip(*(toy[k] for k in ("x", "y", "group_sex")), strict=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from workshop import FEATURES, N, Run
+from workshop import FEATURES, N, Run, arrays
 
 import brinell
 
@@ -79,7 +79,7 @@ def test_model_and_data_can_be_named(run: Run, audited: Path) -> None:
 
 
 def test_a_run_of_the_library_needs_model_and_data(run: Run, workshop: Path) -> None:
-    x, y = (np.load("toy.npz")[name] for name in ("x", "y"))
+    x, y = (arrays("toy.npz")[name] for name in ("x", "y"))
     layer = torch.nn.Linear(FEATURES, 1)
     torch.nn.init.ones_(layer.weight)
     torch.nn.init.constant_(layer.bias, -4.0)

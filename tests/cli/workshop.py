@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -152,6 +153,12 @@ class Ended(NamedTuple):
 
 
 Run = Callable[..., Ended]
+
+
+def arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file, which is closed again."""
+    with np.load(path) as file:
+        return dict(file)
 
 
 def margins(x: np.ndarray) -> np.ndarray:
