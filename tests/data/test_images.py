@@ -242,7 +242,7 @@ def test_files_that_are_there_twice_are_told_of(folder, name, caplog):
     assert caplog.text == ""
     (folder / name).write_bytes((folder / "a" / "0.png").read_bytes())
     assert len(read_images(folder)) == 5
-    assert "1 images are there more than once" in caplog.text
+    assert "1 image is there more than once" in caplog.text
     assert ("1 of them with different labels" in caplog.text) == name.startswith("c")
     assert "a/0.png and" in caplog.text
 

@@ -65,6 +65,9 @@ def test_a_folder_of_transformers_is_a_classifier(saved):
     model = br.load_model(f"hf:{folder}")
     assert (str(model.bounds), model.classes, model.frame) == ("(0, 1)", CLASSES, Frame((8, 8), mode="RGB"))
     assert not model.training
+    before = torch.get_rng_state()
+    br.load_model(f"hf:{folder}")
+    assert torch.equal(torch.get_rng_state(), before)
     x = torch.rand(3, 3, 8, 8, requires_grad=True)
     mean, std = (torch.tensor(PLAIN[f"image_{name}"])[:, None, None] for name in ("mean", "std"))
     torch.testing.assert_close(model(x), net((x - mean) / std).logits)

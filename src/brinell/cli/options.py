@@ -24,9 +24,9 @@ Data: TypeAlias = Annotated[
     str,
     _argument(
         metavar="DATA",
-        help="Inputs and true labels: digits, mnist, fashion-mnist, cifar10, gtsrb, adult (:train for their training "
-        "parts); an .npz (x, y, optional group_*); IDX files: images.idx,labels.idx; a folder of images: "
-        "photos:size=32; a table: people.csv:label=income,groups=sex+race.",
+        help="Inputs and true labels, such as digits, mnist, fashion-mnist, cifar10, gtsrb, adult (:train for their "
+        "training parts), rows.npz (x, y, optional group_*), images.idx,labels.idx, a folder of images as "
+        "photos:size=32, or a table as people.csv:label=income,groups=sex+race.",
         autocompletion=among(DATA),
     ),
 ]

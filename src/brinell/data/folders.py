@@ -154,10 +154,9 @@ def _warn_of_twins(paths: list[Path], labels: Array) -> None:
     odd = [alike for alike in twins if len(set(labels[alike].tolist())) > 1]
     if twins:
         one, other = (odd or twins)[0][:2]
+        many = f"{len(twins)} images are" if len(twins) > 1 else "1 image is"
         more = f"{len(odd)} of them with different labels; " if odd else ""
-        _LOG.warning(
-            "%d images are there more than once, %ssuch as %s and %s", len(twins), more, paths[one], paths[other]
-        )
+        _LOG.warning("%s there more than once, %ssuch as %s and %s", many, more, paths[one], paths[other])
 
 
 def _labels(

@@ -13,6 +13,7 @@ from torch import nn
 from brinell.errors import InputError, InputMissingError
 from brinell.models.classifier import Classifier
 from brinell.models.processors import Preparation
+from brinell.models.state import same_random_state
 from brinell.models.weights import load_weights
 
 _LOG = logging.getLogger("brinell")
@@ -28,18 +29,16 @@ def load_huggingface(place: str, weights: Path | None = None) -> Classifier:
     ``classes`` are the names of ``id2label``. Raises InputError, InputMissingError."""
     transformers = _package("transformers", f"hf:{place}")
     name, _, revision = (place, "", "") if Path(place).is_dir() else place.partition("@")
-    with _quiet(transformers):
-        found = _cached_first(
-            lambda more: (
-                transformers.AutoImageProcessor.from_pretrained(name, trust_remote_code=False, **more),
-                transformers.AutoModelForImageClassification.from_pretrained(
-                    name, trust_remote_code=False, use_safetensors=True, output_loading_info=True, **more
-                ),
-            ),
-            {"revision": revision} if revision else {},
-            f"hf:{place}",
+    more = {"trust_remote_code": False} | ({"revision": revision} if revision else {})
+
+    def load(where: dict[str, Any]) -> Any:
+        processor = transformers.AutoImageProcessor.from_pretrained(name, **more, **where)
+        return processor, *transformers.AutoModelForImageClassification.from_pretrained(
+            name, use_safetensors=True, output_loading_info=True, **more, **where
         )
-    processor, (net, info) = found
+
+    with same_random_state(0):  # the network is drawn before its weights are read
+        processor, net, info = _cached_first(load, transformers, f"hf:{place}")
     if weights is None:
         _refuse_untrained(info, f"hf:{place}")
     prepared = Preparation.of_processor(processor.to_dict(), f"hf:{place}")
@@ -65,7 +64,9 @@ def load_timm(name: str, options: Mapping[str, str], weights: Path | None = None
     if weights is None:
         _LOG.warning("loading timm:%s; what is not in the cache is downloaded", name)
     try:
-        net = timm.create_model(name, pretrained=weights is None, **{key: int(value) for key, value in options.items()})
+        sizes = {key: int(value) for key, value in options.items()}
+        with same_random_state(0):  # the network is drawn before its weights are read
+            net = timm.create_model(name, pretrained=weights is None, **sizes)
     except (RuntimeError, OSError, ValueError, TypeError) as problem:
         raise InputError(f"timm:{name} cannot be loaded: {problem}") from problem
     facts = timm.data.resolve_model_data_config(net)
@@ -97,16 +98,17 @@ def _package(name: str, wanted: str) -> Any:
         raise InputMissingError(f'{wanted} needs the package {name}: pip install "brinell[{name}]".') from problem
 
 
-def _cached_first(load: Callable[[dict[str, Any]], Any], more: dict[str, Any], wanted: str) -> Any:
+def _cached_first(load: Callable[[dict[str, Any]], Any], transformers: Any, wanted: str) -> Any:
     """What ``load`` gives without the network, or else with it, which is announced."""
     try:
-        return load({**more, "local_files_only": True})
+        with _quiet(transformers):
+            return load({"local_files_only": True})
     except _FAULTS as problem:
         if not isinstance(problem, OSError) or Path(wanted.partition(":")[2]).is_dir():
             raise _unloadable(wanted, problem) from problem
     _LOG.warning("%s is not in the cache; downloading it from the Hugging Face Hub", wanted)
     try:
-        return load(more)
+        return load({})
     except _FAULTS as problem:
         raise _unloadable(wanted, problem) from problem
 
