@@ -141,7 +141,7 @@ def test_a_person_is_asked(workshop: Path) -> None:
         ("[brinell.models:SmallCNN]: ", "nets.py"),
         ("names no model; write file.py:function", ""),
         ("[brinell.models:SmallCNN]: ", "nets.py:Linear"),
-        ("function gives them): ", ""),
+        ("weights: ", ""),
         ("[digits]: ", "toy.npz"),
         ("[linf:0.3]: ", "l2:1/2"),
         ("[standard]: ", "quick"),

@@ -62,6 +62,7 @@ def attack(
         _check_free(out)
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
         goal = values.read_goal(target, loaded.classes)
+        values.check_fit([chosen], loaded.threat)
         tables.say_plan(loaded, target, (chosen,), f"one attack, seed {seed}")
         x, y = loaded.source.block(slice(0, len(loaded.source)))
         result = brinell.attack(

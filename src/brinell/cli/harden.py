@@ -78,6 +78,8 @@ def harden(
 
         chosen = values.named(brinell.RECIPES, "recipe", recipe, parameter or ())
         _check_free(out)
+        if lr is not None and not lr > 0:
+            raise brinell.InputError(f"--lr is {lr}; give a rate above 0, such as 0.001.")
         wanted = loading.Wanted(model, data, threat, weights, bounds, n, seed)
         loaded = loading.load(wanted, display)
         output.say_pairs([("Recipe", f"{chosen}, seed {seed}"), *tables.scene(loaded)])

@@ -98,10 +98,10 @@ def read_demand(text: str) -> Demand:
         return Demand("verdict", text)
     form = _FORM.fullmatch(text)
     if form is None:
-        raise _refused(text, nearest(text, VERDICTS[:2]))
+        raise _refused(text, nearest(text, VERDICTS[:2], ""))
     measure, groups = form["measure"], tuple(part.strip() for part in (form["groups"] or "").split(",") if part.strip())
     if measure not in (*RATES, *GROUPED):
-        raise _refused(text, f"there is no measure {measure!r}{nearest(measure, (*RATES, *GROUPED))}")
+        raise _refused(text, f"there is no measure {measure!r}{nearest(measure, (*RATES, *GROUPED), '')}")
     if form["groups"] is not None and (measure in RATES or not groups):
         raise _refused(text, f"{measure} is of all rows; worst_group and gap are of the groups of an attribute")
     wanted = "<=" if measure == "gap" else ">="

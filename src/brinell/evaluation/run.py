@@ -241,6 +241,8 @@ def _limit(purse: Purse, rows: slice, block: Block) -> Callable[[float], bool]:
 def _diagnose(job: _Job) -> Diagnosis:
     """The verdict on the model: on rows, and with draws, that depend on the seed alone."""
 
+    job.options.progress("diagnosing", 0, None)
+
     def look(batch: int) -> Diagnosis:
         with same_random_state(job.options.seed):
             case = right_rows(job.model, job.source, job.threat, job.options.seed, batch)
