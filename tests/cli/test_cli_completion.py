@@ -21,7 +21,7 @@ START = "from brinell.cli.app import main; main()"
 def test_the_names_are_those_that_there_are() -> None:
     assert set(names.attacks()) == set(brinell.ATTACKS)
     assert set(names.recipes()) == set(brinell.RECIPES)
-    assert set(names.DATA) == set(NAMES)
+    assert names.data() == list(NAMES)
     assert tuple(EFFORTS) == names.EFFORTS
     assert {text.partition(":")[0] for text in names.THREATS} == set(brinell.THREATS)
     assert [str(brinell.threat(text)) for text in names.THREATS]

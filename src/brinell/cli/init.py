@@ -26,7 +26,7 @@ class _Question(NamedTuple):
 _QUESTIONS = (
     _Question("model", "Model", names.MODELS[0], "file.py:function or package.module:function"),
     _Question("weights", "Weights", "", "a safetensors or torch file, or nothing for those that the function gives"),
-    _Question("data", "Data", names.DATA[0], "digits, mnist, data.npz, or images.idx,labels.idx"),
+    _Question("data", "Data", "digits", "digits, mnist, data.npz, or images.idx,labels.idx"),
     _Question("threat", "What the attacker may change", "linf:0.3", f"a set and its size, {', '.join(names.THREATS)}"),
     _Question("effort", "How hard to try", "standard", "quick, standard or thorough"),
 )

@@ -6,7 +6,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from brinell.cli.names import DATA, MODELS, THREATS, among
+from brinell.cli import names
+from brinell.cli.names import among
 
 _argument = partial(typer.Argument, show_default=False)
 _option = partial(typer.Option, show_default=False)  # unset, unless its help says otherwise
@@ -17,7 +18,7 @@ Model: TypeAlias = Annotated[
         metavar="MODEL",
         help="What to attack: file.py:function or package.module:function, which returns an nn.Module or a "
         "Classifier; such as brinell.models:SmallCNN.",
-        autocompletion=among(MODELS),
+        autocompletion=among(names.MODELS),
     ),
 ]
 Data: TypeAlias = Annotated[
@@ -26,7 +27,7 @@ Data: TypeAlias = Annotated[
         metavar="DATA",
         help="Inputs and true labels: digits, mnist (:train for their training parts), an .npz (x, y, optional "
         "group_*), or IDX files: images.idx,labels.idx.",
-        autocompletion=among(DATA),
+        autocompletion=among(names.data),
     ),
 ]
 Threat: TypeAlias = Annotated[
@@ -34,7 +35,7 @@ Threat: TypeAlias = Annotated[
     _argument(
         metavar="THREAT",
         help="What the attacker may change: linf:0.3, linf:8/255, l2:0.5, l1:10, l0:20; in the data's own unit.",
-        autocompletion=among(THREATS),
+        autocompletion=among(names.THREATS),
     ),
 ]
 Weights: TypeAlias = Annotated[
