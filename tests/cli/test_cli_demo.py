@@ -34,16 +34,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(demo, "THREAT", "linf:0.05")
 
 
-def test_the_tables_fit_80_columns(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_whole_way(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    out = run("demo", "--quick", "--out", tmp_path / "demo").out
-    tables = out[out.index("Right answers at") : out.index("Run folders, weights")]
-    assert max(map(len, tables.splitlines())) <= 80
-    for label in ("FGSM", "PGD(steps=20, annealed, margin)", "BasinHopping(rounds=8)"):
-        assert re.search(rf"^ {re.escape(label)}( +[\d.]+%){{3}}$", tables, re.MULTILINE)
-
-
-def test_the_whole_way(run: Run, tmp_path: Path) -> None:
     ended = run("demo", "--quick", "--data", "digits", "--out", tmp_path / "new" / "demo", "--seed", "3")
     assert ended.code == 0, ended.err
     folder = tmp_path / "new" / "demo"
@@ -70,6 +62,11 @@ def test_the_whole_way(run: Run, tmp_path: Path) -> None:
     page = (folder / "report.html").read_text()
     assert all(name in page for name in names)
     assert "report.html" in ended.out
+
+    tables = ended.out[ended.out.index("Right answers at") : ended.out.index("Run folders, weights")]
+    assert max(map(len, tables.splitlines())) <= 80
+    for label in ("FGSM", "PGD(steps=20, annealed, margin)", "BasinHopping(rounds=8)"):
+        assert re.search(rf"^ {re.escape(label)}( +[\d.]+%){{3}}$", tables, re.MULTILINE)
 
     refused = run("demo", "--quick", "--out", folder)
     assert refused.code == 2
