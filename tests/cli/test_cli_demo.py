@@ -34,6 +34,13 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(demo, "THREAT", "linf:0.05")
 
 
+def tables_are_readable_at_80_columns(out: str) -> None:
+    tables = out[out.index("Right answers at") : out.index("Run folders, weights")]
+    assert max(map(len, tables.splitlines())) <= 80
+    for label in ("FGSM", "PGD(steps=20, annealed, margin)", "BasinHopping(rounds=8)"):
+        assert re.search(rf"^ {re.escape(label)}( +[\d.]+%){{3}}$", tables, re.MULTILINE)
+
+
 def test_the_whole_way(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     ended = run("demo", "--quick", "--data", "digits", "--out", tmp_path / "new" / "demo", "--seed", "3")
@@ -63,10 +70,7 @@ def test_the_whole_way(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert all(name in page for name in names)
     assert "report.html" in ended.out
 
-    tables = ended.out[ended.out.index("Right answers at") : ended.out.index("Run folders, weights")]
-    assert max(map(len, tables.splitlines())) <= 80
-    for label in ("FGSM", "PGD(steps=20, annealed, margin)", "BasinHopping(rounds=8)"):
-        assert re.search(rf"^ {re.escape(label)}( +[\d.]+%){{3}}$", tables, re.MULTILINE)
+    tables_are_readable_at_80_columns(ended.out)
 
     refused = run("demo", "--quick", "--out", folder)
     assert refused.code == 2
