@@ -102,13 +102,13 @@ class _Keeper:
         self._log: TrainingLog | None = None
 
     def __call__(self, model: "Classifier", log: "TrainingLog") -> None:
+        from brinell.cli import output
         from brinell.evaluation.record import write_json
         from brinell.models import save_weights
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = self._folder / f"{WEIGHTS}.part"
-        save_weights(model, partial)
-        partial.replace(self._folder / WEIGHTS)
+        with output.whole(self._folder / WEIGHTS) as partial:
+            save_weights(model, partial)
         write_json(log, self._folder / LOG)
         self._log = log
 

@@ -55,9 +55,8 @@ def init(file: _File = Path("audit.yaml"), yes: _Yes = False, force: _Force = Fa
         output.say(f"{'Asking nothing' if yes else 'Nobody is there to ask'}: taking the default answers.")
     answers = {each.field: _asked(each) if ask else each.default for each in _QUESTIONS}
     text = filled({field: answer for field, answer in answers.items() if answer})
-    partial = file.with_name(f"{file.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
+    with output.whole(file) as partial:
+        partial.write_text(text, encoding="utf-8")
     output.say(f"Written: {file}")
     for note in checked(answers):
         output.say(f"Note: {note}", "yellow")
