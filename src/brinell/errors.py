@@ -27,14 +27,14 @@ class ModelFailedError(RuntimeError):
     """The model raised while it was attacked: names the rows, and what is kept. No wrong use, so no ``InputError``."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown word: ``"; did you mean KNOWN?"``, or nothing where none is near."""
+def nearest(word: str, known: Iterable[str], otherwise: str = ".") -> str:
+    """The end of a sentence about an unknown word: ``"; did you mean KNOWN?"`` where one is near."""
     from difflib import get_close_matches
 
     by_case = {each.lower(): each for each in known}
     longer = [each for each in by_case if word and each.startswith(word.lower())]
     near = longer[:1] or get_close_matches(word.lower(), by_case, 1)
-    return f"; did you mean {by_case[near[0]]}?" if near else ""
+    return f"; did you mean {by_case[near[0]]}?" if near else otherwise
 
 
 @contextmanager

@@ -214,6 +214,7 @@ def test_exit_codes(words: list[str], code: int, workshop: Path) -> None:
         (["attack", "FGSM", "--seed", "-1"], "--seed"),
         (["attack", "FGSM", "--target", "-1"], "a wanted label is -1"),
         (["harden", "--recipe", "Standard", "--out", "hard", "--seed", "-1"], "--seed"),
+        (["harden", "--recipe", "Standard", "--out", "hard", "--lr", "0"], "--lr is 0.0; give a rate above 0"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_the_plan(words: list[str], says: str, run: Run) -> None:

@@ -106,3 +106,14 @@ def test_wrong_use(words: list[str], says: str, run: Run) -> None:
     assert ended.code == 2
     assert ended.err.startswith("error: ")
     assert says in ended.err
+
+
+@pytest.mark.parametrize(
+    "words", [("attack", "FAB", "nets.py:Linear", "toy.npz", "l1:1"),
+              ("audit", "nets.py:Linear", "toy.npz", "l1:1", "--attack", "Square")],
+)  # fmt: skip
+def test_an_attack_that_does_not_know_the_threat_set_is_refused_before_the_plan(words: list[str], run: Run) -> None:
+    ended = run(*words)
+    assert ended.code == 2
+    assert "does not work within l1:1; its threat sets are linf, l2." in ended.err
+    assert "Threat" not in ended.out

@@ -15,6 +15,7 @@ import torch
 from workshop import N, Run, arrays, environment, margins
 
 import brinell
+from brinell.cli import progress
 from brinell.evaluation import summary
 
 TOY = ("audit", "nets.py:Linear", "toy.npz", "linf:0.05")
@@ -343,3 +344,56 @@ def test_no_diagnosis_where_it_is_not_wanted(run: Run) -> None:
     assert (both.code, "leave --no-diagnose (diagnose=False) out" in both.err) == (2, True)
     other = run(*QUICK, "--require", "solid")
     assert (other.code, "the demand is 'solid'" in other.err, "or sound; or doubtful" in other.err) == (2, True, True)
+
+
+# Demands
+
+
+def test_several_demands_are_answered_by_the_pessimistic_end(run: Run) -> None:
+    eps = 0.02
+    words = ("audit", "nets.py:Linear", "toy.npz", f"linf:{eps}", "--attack", "FGSM", "--no-diagnose", "--out", "a")
+    demands = ["robust_accuracy>=0.3", "clean_accuracy>=99%", "worst_group:sex>=0.2", "gap:sex<=0.001"]
+    given = [word for demand in demands for word in ("--require", demand)]
+    ended = run(*words, *given, "--json")
+    audit = brinell.load_audit("a")
+    assert ended.code == 3
+    answers = json.loads(ended.out)["demands"]
+    assert [answer["demand"] for answer in answers] == [*demands[:1], "clean_accuracy>=0.99", *demands[2:]]
+    assert [answer["met"] for answer in answers] == [True, False, True, False]
+    assert answers[0]["end"] == audit.robust_accuracy.low
+    assert answers[1]["value"] == 1.0  # which so few rows cannot show
+    assert "Warning: clean_accuracy>=0.99 cannot be met by 120 rows" in ended.err
+    assert "robust_accuracy>=0.3 is met: measured" in ended.err
+    errors = [line for line in ended.err.splitlines() if line.startswith("error: ")]
+    assert [line.split(" is missed")[0] for line in errors] == ["error: clean_accuracy>=0.99", "error: gap:sex<=0.001"]
+    assert f"100.0% of 120 rows, and {audit.clean_accuracy.low:.1%} at the pessimistic end" in errors[0]
+    assert "More rows could settle it: about " in errors[0]
+    met = run(*words[:-1], "b", *given[:2], *given[4:6])
+    assert (met.code, met.err) == (0, "")
+
+
+@pytest.mark.parametrize("text", ["robust>=0.5", "robust_accuracy>0.5", "gap>=0.1", "robust_accuracy>=60", ""])
+def test_a_demand_that_makes_no_sense_is_refused_with_the_grammar(text: str, run: Run) -> None:
+    ended = run(*TOY, "--require", text)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"error: the demand is {text!r}" in ended.err
+    assert "Write clean_accuracy>=X, robust_accuracy>=X, worst_group>=X, worst_group:NAME>=X, gap<=X" in ended.err
+
+
+# What is seen on the way
+
+
+def test_a_log_tells_stage_rows_standing_rate_and_time_left(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LOG_EVERY", 0.0)
+    ended = run(*TOY, "--attack", "FGSM", "--attack", "PGD:steps=5", "--batch-size", 10, "--out", "a")
+    assert ended.code == 0
+    assert ended.err.replace("\n", "").isprintable()
+    lines = ended.err.splitlines()
+    seen = [re.match(r"attacking: (.*), (\d+) of (\d+) standing: (\d+) of 120", line) for line in lines]
+    told = [(match[1], *map(int, match.groups()[1:])) for match in seen if match]
+    assert {label for label, *_ in told} == {"FGSM", "PGD(steps=5)"}
+    assert {of for _, _, of, _ in told} == {40, 80, 120}  # block by block
+    standing = int((margins(np.load("toy.npz")["x"]) > 8 * 0.05).sum())
+    assert told[-1][1] == standing
+    assert any(re.search(r"rows/s, \d:\d\d:\d\d left$", line) for line in lines)
+    assert re.match(r"diagnosing: \d+ of 13, [\d,.]+ checks/s", lines[-1])

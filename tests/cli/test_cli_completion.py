@@ -5,12 +5,14 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import brinell
 from brinell.cli import names
+from brinell.cli.app import app
 from brinell.cli.completion import joined
 from brinell.data import NAMES
 from brinell.evaluation import EFFORTS
@@ -21,27 +23,40 @@ START = "from brinell.cli.app import main; main()"
 def test_the_names_are_those_that_there_are() -> None:
     assert set(names.attacks()) == set(brinell.ATTACKS)
     assert set(names.recipes()) == set(brinell.RECIPES)
-    assert set(names.DATA) == set(NAMES)
+    assert names.data() == list(NAMES)
     assert tuple(EFFORTS) == names.EFFORTS
     assert {text.partition(":")[0] for text in names.THREATS} == set(brinell.THREATS)
     assert [str(brinell.threat(text)) for text in names.THREATS]
 
 
-def answers(words: str, shell: str = "bash", program: str = START) -> list[str]:
-    """What bash is told for the last of the words; it breaks them at colons and equals signs, as bash does."""
+def asked(words: str, shell: str) -> dict[str, str]:
+    """What a shell has in its environment when it asks for the last of the words; bash breaks them at colons and
+    equals signs."""
     broken = words.replace(":", " : ").replace("=", " = ").split(" ")
     ends = 0 if words.endswith((":", "=")) else 1  # after a space or a letter the last word stays, though empty
     broken = [word for word in broken[:-1] if word] + broken[-1:] * ends
-    environment = {"COMP_WORDS": "\n".join(broken), "COMP_CWORD": str(len(broken) - 1)}
-    if shell != "bash":
-        environment = {"_TYPER_COMPLETE_ARGS": words, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.argv[0] = 'brinell'\n{program}"],
-        env=os.environ | environment | {"_BRINELL_COMPLETE": f"complete_{shell}"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stderr == ""
-    return done.stdout.split("\n")[:-1]
+    bash = {"COMP_WORDS": "\n".join(broken), "COMP_CWORD": str(len(broken) - 1)}
+    others = {"_TYPER_COMPLETE_ARGS": words, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    return {"_BRINELL_COMPLETE": f"complete_{shell}"} | (bash if shell == "bash" else others)
+
+
+Answers = Callable[..., list[str]]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Answers:
+    """What a shell is told, line by line."""
+
+    def told(words: str, shell: str = "bash") -> list[str]:
+        for name, value in asked(words, shell).items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            app([], prog_name="brinell")
+        out, err = capsys.readouterr()
+        assert (ended.value.code, err) == (0, "")
+        return [line for line in out.split("\n") if line]
+
+    return told
 
 
 @pytest.mark.parametrize(
@@ -68,12 +83,12 @@ def answers(words: str, shell: str = "bash", program: str = START) -> list[str]:
         ("brinell audit m.py:f no-such-data", []),
     ],
 )
-def test_bash(words: str, offered: list[str]) -> None:
+def test_bash(words: str, offered: list[str], answers: Answers) -> None:
     assert answers(words) == offered
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells(shell: str) -> None:
+def test_other_shells(shell: str, answers: Answers) -> None:
     assert any("PGD" in line for line in answers("brinell attack P", shell))
 
 
@@ -85,7 +100,11 @@ def test_it_is_quick_and_loads_no_torch() -> None:
     seconds = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert answers("brinell attack P", program=program) == ["PGD", "heavy: []"]
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.argv[0] = 'brinell'\n{program}"],
+            env=os.environ | asked("brinell attack P", "bash"), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert (done.stdout, done.stderr) == ("PGD\nheavy: []\n", "")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(seconds) < 0.3  # of the processor's time

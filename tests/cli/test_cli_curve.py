@@ -20,7 +20,7 @@ def test_a_curve(run: Run) -> None:
     assert [point["eps"] for point in facts["points"]] == pytest.approx([0.01, 0.025, 0.05])
     for point in facts["points"]:
         assert point["robust_accuracy"]["value"] == (known > 8 * point["eps"]).mean()
-    assert "at 3 sizes of the threat set" in ended.err
+    assert "at eps 0.01, 0.025, 0.05: FGSM" in ended.err
     assert "upper bound" in ended.err
 
 

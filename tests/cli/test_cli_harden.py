@@ -113,7 +113,7 @@ def test_ctrl_c_in_the_first_epoch_leaves_nothing(run: Run) -> None:
         (["--recipe", "FastFGSM", "--out", "toy.npz"], "toy.npz exists and is not an empty folder"),
         (["--recipe", "FastFGSM", "-p", "x=1", "--out", "h"], "FastFGSM has no parameter 'x'; it has rel_step=1.25"),
         (["--recipe", "Standard", "-p", "x=1", "--out", "h"], "Standard has no parameter 'x'; it has no parameters"),
-        (["--recipe", "FastFGSM", "--lr", "-1", "--out", "h"], "lr -1.0"),
+        (["--recipe", "FastFGSM", "--lr", "-1", "--out", "h"], "--lr is -1.0; give a rate above 0"),
     ],
 )
 def test_wrong_use(more: list[str], says: str, run: Run) -> None:

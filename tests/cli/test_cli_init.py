@@ -15,7 +15,7 @@ import yaml
 from workshop import Run
 
 from brinell.cli.config import FIELDS, read_config
-from brinell.cli.settings_file import filled, read_answer
+from brinell.cli.settings_file import checked, filled, read_answer
 
 START = "from brinell.cli.app import main; main()"
 
@@ -83,7 +83,7 @@ def test_an_answer_is_read_back_as_it_was_given(answer: str, tmp_path: Path) -> 
     path = tmp_path / "audit.yaml"
     path.write_text(filled({"data": answer}), encoding="utf-8")
     assert read_config(path).given == {"data": answer}
-    assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8"))["data"], str) or answer == "no"
+    assert yaml.safe_load(path.read_text(encoding="utf-8")) == {"data": answer}  # also by YAML 1.1
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,22 @@ def test_an_answer_is_read_back_as_it_was_given(answer: str, tmp_path: Path) -> 
 def test_an_answer_that_cannot_be_right_is_asked_for_again(field: str, text: str, says: str) -> None:
     with pytest.raises(Exception, match=says):
         read_answer(field, text)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("threat", "linf:8/255@8bit"), ("threat", " l2:.5 "), ("threat", "l1:1e-3"), ("model", "hf:google/vit"),
+     ("model", "net.pt2"), ("model", "a.b:c"), ("effort", "quick")],
+)  # fmt: skip
+def test_an_answer_that_may_be_right_is_taken(field: str, text: str) -> None:
+    assert read_answer(field, text) == text.strip()
+
+
+def test_what_is_not_there_yet_is_told(workshop: Path) -> None:
+    answers = {"model": "nets.py:Linear", "weights": "", "data": "toy.npz:size=3"}
+    assert list(checked(answers)) == []
+    notes = list(checked({"model": "none.py:f", "weights": "w.safetensors", "data": "x.idx,y.idx"}))
+    assert notes == [f"there is no file {name} yet." for name in ("none.py", "w.safetensors", "x.idx,y.idx")]
 
 
 class Terminal:
@@ -141,7 +157,7 @@ def test_a_person_is_asked(workshop: Path) -> None:
         ("[brinell.models:SmallCNN]: ", "nets.py"),
         ("names no model; write file.py:function", ""),
         ("[brinell.models:SmallCNN]: ", "nets.py:Linear"),
-        ("function gives them): ", ""),
+        ("weights: ", ""),
         ("[digits]: ", "toy.npz"),
         ("[linf:0.3]: ", "l2:1/2"),
         ("[standard]: ", "quick"),

@@ -62,6 +62,7 @@ def attack(
         _check_free(out)
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
         goal = values.read_goal(target, loaded.classes)
+        values.check_fit([chosen], loaded.threat)
         tables.say_plan(loaded, target, (chosen,), f"one attack, seed {seed}")
         x, y = loaded.source.block(slice(0, len(loaded.source)))
         result = brinell.attack(
@@ -125,10 +126,10 @@ def _write(out: Path, result: "AttackResult", y: "Tensor") -> None:
     """All at once or not at all."""
     import numpy as np
 
-    partial = out.with_name(f"{out.name}.part")
-    with partial.open("wb") as file:
+    from brinell.cli.output import whole
+
+    with whole(out) as partial, partial.open("wb") as file:
         np.savez(
             file, x_adv=result.x_adv.cpu().numpy(), success=result.success.cpu().numpy(),
             distance=result.distance.cpu().numpy(), y=y.numpy(),
         )  # fmt: skip
-    partial.replace(out)

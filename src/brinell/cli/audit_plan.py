@@ -56,6 +56,8 @@ def read(ctx: typer.Context) -> Asked:
 def settle(asked: Asked, loaded: Loaded) -> Plan:
     """What the options mean for this model and these data. Raises InputError where they do not go together."""
     given, there = asked.given, loaded.source.groups
+    with about("attack"):
+        values.check_fit(asked.attacks, loaded.threat)
     with about("group"):
         shown = tables.which_groups(given["group"], there)
     with about("require"):

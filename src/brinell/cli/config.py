@@ -145,7 +145,7 @@ def _said(path: Path, entries: dict[str, _Entry], problem: ValidationError) -> l
         item = next((part for part in rest if isinstance(part, int)), len(entry.items))
         line = (*entry.items, entry.line)[item]
         if error["type"] == "extra_forbidden":
-            near = nearest(str(field).replace("-", "_"), FIELDS) or f"; there are {', '.join(FIELDS)}."
+            near = nearest(str(field).replace("-", "_"), FIELDS, f"; there are {', '.join(FIELDS)}.")
             said.setdefault(line, f"{path}:{line}: there is no setting {field!r} (it is {entry.value!r}){near}")
         else:
             remedy = error["msg"]

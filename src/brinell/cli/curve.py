@@ -60,7 +60,8 @@ def curve(
         loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
         cascade = choose(None, effort, loaded.threat)
         goal = values.read_goal(target, loaded.classes)
-        tables.say_plan(loaded, target, cascade, f"{effort}, seed {seed}, at {len(chosen)} sizes of the threat set")
+        sizes = ", ".join(f"{share * loaded.threat.eps:g}" for share in sorted(chosen))
+        tables.say_plan(loaded, target, cascade, f"{effort}, seed {seed}, at eps {sizes}")
         found = brinell.robustness_curve(
             loaded.model, loaded.source, loaded.threat, shares=chosen, effort=effort, goal=goal,
             seed=seed, batch_size=batch_size, progress=display,

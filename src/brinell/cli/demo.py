@@ -199,7 +199,7 @@ def _say_tables(audits: "dict[str, Audit]") -> None:
     from brinell.cli.output import cell, say, say_table
 
     say()
-    say(f"Right answers at {THREAT}: clean, under each attack alone, and under all of them one after the other")
+    say(f"Right answers at {THREAT}: clean, under each attack alone, and under all")
     say_table(["", *audits], _left(audits))
     digits = zip(*(audit.by_group("class") for audit in audits.values()), strict=True)
     say("Left by the cascade, digit by digit (95 % intervals)")

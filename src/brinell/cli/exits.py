@@ -3,9 +3,11 @@
 import os
 import sys
 import tempfile
+import textwrap
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import Any
 
 import typer
@@ -122,6 +124,8 @@ def _fail(messages: list[str], code: int) -> int:
 
 
 def _tell(message: str, color: str | None = None) -> None:
-    """One line on stderr."""
-    coloured = screen.colours(sys.stderr)
-    typer.secho(" ".join(message.split()), err=True, fg=color if coloured else None, color=coloured)
+    """One line on stderr, or as many as a terminal needs."""
+    coloured, line = screen.colours(sys.stderr), " ".join(message.split())
+    if sys.stderr.isatty():
+        line = textwrap.fill(line, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
+    typer.secho(line, err=True, fg=color if coloured else None, color=coloured)

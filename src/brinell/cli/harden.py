@@ -78,6 +78,8 @@ def harden(
 
         chosen = values.named(brinell.RECIPES, "recipe", recipe, parameter or ())
         _check_free(out)
+        if lr is not None and not lr > 0:
+            raise brinell.InputError(f"--lr is {lr}; give a rate above 0, such as 0.001.")
         wanted = loading.Wanted(model, data, threat, weights, bounds, n, seed)
         loaded = loading.load(wanted, display)
         output.say_pairs([("Recipe", f"{chosen}, seed {seed}"), *tables.scene(loaded)])
@@ -100,13 +102,13 @@ class _Keeper:
         self._log: TrainingLog | None = None
 
     def __call__(self, model: "Classifier", log: "TrainingLog") -> None:
+        from brinell.cli import output
         from brinell.evaluation.record import write_json
         from brinell.models import save_weights
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = self._folder / f"{WEIGHTS}.part"
-        save_weights(model, partial)
-        partial.replace(self._folder / WEIGHTS)
+        with output.whole(self._folder / WEIGHTS) as partial:
+            save_weights(model, partial)
         write_json(log, self._folder / LOG)
         self._log = log
 

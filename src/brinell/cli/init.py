@@ -20,14 +20,14 @@ class _Question(NamedTuple):
     field: str
     text: str
     default: str
-    hint: str = ""
+    hint: str
 
 
 _QUESTIONS = (
     _Question("model", "Model", names.MODELS[0], "file.py:function or package.module:function"),
-    _Question("weights", "Weights", "", "a safetensors or torch file; empty: as the function gives them"),
-    _Question("data", "Data", names.DATA[0], "digits, mnist, data.npz, or images.idx,labels.idx"),
-    _Question("threat", "What may the attacker change", "linf:0.3", f"a set and its size: {', '.join(names.THREATS)}"),
+    _Question("weights", "Weights", "", "a safetensors or torch file, or nothing for those that the function gives"),
+    _Question("data", "Data", "digits", "digits, mnist, data.npz, or images.idx,labels.idx"),
+    _Question("threat", "What the attacker may change", "linf:0.3", f"a set and its size, {', '.join(names.THREATS)}"),
     _Question("effort", "How hard to try", "standard", "quick, standard or thorough"),
 )
 
@@ -55,9 +55,8 @@ def init(file: _File = Path("audit.yaml"), yes: _Yes = False, force: _Force = Fa
         output.say(f"{'Asking nothing' if yes else 'Nobody is there to ask'}: taking the default answers.")
     answers = {each.field: _asked(each) if ask else each.default for each in _QUESTIONS}
     text = filled({field: answer for field, answer in answers.items() if answer})
-    partial = file.with_name(f"{file.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
+    with output.whole(file) as partial:
+        partial.write_text(text, encoding="utf-8")
     output.say(f"Written: {file}")
     for note in checked(answers):
         output.say(f"Note: {note}", "yellow")
@@ -70,9 +69,9 @@ def _asked(question: _Question) -> str:
     """The answer of the person at the terminal."""
     from brinell.cli.settings_file import read_answer
 
-    hint = f" ({question.hint})" if question.hint else ""
+    typer.echo(f"{question.text}: {question.hint}.", err=True)
     answer = typer.prompt(
-        f"{question.text}{hint}", default=question.default, show_default=bool(question.default), err=True,
+        f"  {question.field}", default=question.default, show_default=bool(question.default), err=True,
         value_proc=lambda text: read_answer(question.field, text),
     )  # fmt: skip
     return str(answer)

@@ -1,9 +1,10 @@
 """Names that a command line can be completed with, found without loading torch."""
 
+import ast
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 EFFORTS = ("quick", "standard", "thorough")
-DATA = ("digits", "digits:train", "mnist", "mnist:train")
 MODELS = ("brinell.models:SmallCNN", "brinell.models:TutorialCNN", "brinell.models:tutorial_classifier")
 THREATS = ("linf:8/255", "linf:0.3", "l2:0.5", "l1:10", "l0:20")  # examples: any number can stand there
 
@@ -16,6 +17,17 @@ def attacks() -> list[str]:
 def recipes() -> list[str]:
     """The recipes that there are."""
     return _exported("brinell.defenses", "RECIPES")
+
+
+def data() -> list[str]:
+    """The data sets that have a name: the keys of the table ``brinell.data.NAMES``, read from its text."""
+    import brinell
+
+    text = (Path(brinell.__file__).parent / "data" / "__init__.py").read_text(encoding="utf-8")
+    tables = [node.value for node in ast.parse(text).body if isinstance(node, ast.AnnAssign)
+              and isinstance(node.target, ast.Name) and node.target.id == "NAMES"]  # fmt: skip
+    keys = [key for table in tables if isinstance(table, ast.Dict) for key in table.keys]
+    return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
 
 
 def _exported(room: str, table: str) -> list[str]:

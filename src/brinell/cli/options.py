@@ -6,7 +6,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from brinell.cli.names import DATA, MODELS, THREATS, among
+from brinell.cli import names
+from brinell.cli.names import among
 
 _argument = partial(typer.Argument, show_default=False)
 _option = partial(typer.Option, show_default=False)  # unset, unless its help says otherwise
@@ -17,7 +18,7 @@ Model: TypeAlias = Annotated[
         metavar="MODEL",
         help="What to attack: file.py:function or package.module:function, which returns an nn.Module or a "
         "Classifier; such as brinell.models:SmallCNN. Also hf:NAME, timm:NAME, or a .pt2 or TorchScript file.",
-        autocompletion=among(MODELS),
+        autocompletion=among(names.MODELS),
     ),
 ]
 Data: TypeAlias = Annotated[
@@ -27,7 +28,7 @@ Data: TypeAlias = Annotated[
         help="Inputs and true labels, such as digits, mnist, fashion-mnist, cifar10, gtsrb, adult (:train for their "
         "training parts), rows.npz (x, y, optional group_*), images.idx,labels.idx, a folder of images as "
         "photos:size=32, or a table as people.csv:label=income,groups=sex+race.",
-        autocompletion=among(DATA),
+        autocompletion=among(names.data),
     ),
 ]
 Threat: TypeAlias = Annotated[
@@ -36,7 +37,7 @@ Threat: TypeAlias = Annotated[
         metavar="THREAT",
         help="What the attacker may change: linf:0.3, linf:8/255, l2:0.5, l1:10, l0:20; in the data's own unit. With "
         "@8bit behind it (linf:8/255@8bit) only inputs that an 8-bit file can hold count.",
-        autocompletion=among(THREATS),
+        autocompletion=among(names.THREATS),
     ),
 ]
 Weights: TypeAlias = Annotated[

@@ -14,6 +14,7 @@ from rich.text import Text
 from brinell.cli import screen
 
 LOG_EVERY = 10.0  # seconds between two lines of a log
+_UNITS = {"diagnosing": "checks"}  # of what is counted, by name; else rows
 
 
 class Display:
@@ -24,10 +25,10 @@ class Display:
     def __init__(self, bar: "_Bar | _Log | None") -> None:
         self._bar = bar
 
-    def __call__(self, label: str, done: int, total: int | None, unit: str = "rows") -> None:
+    def __call__(self, label: str, done: int, total: int | None, unit: str = "") -> None:
         """Show that ``done`` of ``total`` units of what ``label`` says are done."""
         if self._bar is not None:
-            self._bar.tell(label, done, total, unit)
+            self._bar.tell(label, done, total, unit or _UNITS.get(_count_of(label), "rows"))
 
 
 @contextmanager

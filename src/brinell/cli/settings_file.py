@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
+from brinell.cli import names
 from brinell.cli.config import FIELDS
-from brinell.cli.names import DATA, EFFORTS, THREATS
 
 _EXAMPLES = {
     "model": "nets.py:model", "weights": "weights.safetensors", "bounds": "0:1", "data": "data.npz", "n": "1000",
@@ -25,6 +25,9 @@ _HEAD = """\
 _PLAIN = re.compile(r"[A-Za-z_./][\w./,+-]*(:[\w./,+-]+)*")  # text that YAML takes as it is
 
 
+_NO_TEXT = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # to some reader of YAML
+
+
 def filled(given: Mapping[str, str]) -> str:
     """A file that gives these settings; all others stand in it as comments, each with an example."""
     return _HEAD + "".join(f"\n{part}" for part in _parts(given))
@@ -38,17 +41,17 @@ def _parts(given: Mapping[str, str]) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) and text.lower() not in ("true", "false", "null") else json.dumps(text)
+    return text if _PLAIN.fullmatch(text) and text.lower() not in _NO_TEXT else json.dumps(text)
 
 
 def read_answer(field: str, text: str) -> str:
     """An answer that can stand in the file. Raises BadParameter, upon which it is asked for again."""
     answer = text.strip()
-    if field == "effort" and answer not in EFFORTS:
-        raise typer.BadParameter(f"{answer!r} is no effort; choose one of {', '.join(EFFORTS)}.")
-    if field == "threat" and not re.fullmatch(r"(linf|l2|l1|l0):\s*\d*\.?\d+(e-?\d+)?(/\d+)?", answer, re.IGNORECASE):
-        raise typer.BadParameter(f"{answer!r} is no threat set; write SET:EPS, such as {', '.join(THREATS)}.")
-    if field == "model" and not re.fullmatch(r"[^:]+(:[^:]+)+", answer):
+    if field == "effort" and answer not in names.EFFORTS:
+        raise typer.BadParameter(f"{answer!r} is no effort; choose one of {', '.join(names.EFFORTS)}.")
+    if field == "threat" and not re.fullmatch(r"\w+:\s*[\d.]+(e-?\d+)?(/\d+)?(@\s*\d+\s*bit)?", answer):
+        raise typer.BadParameter(f"{answer!r} is no threat set; write SET:EPS, such as {', '.join(names.THREATS)}.")
+    if field == "model" and not (":" in answer.strip(":") or answer.endswith((".pt", ".pt2"))):
         raise typer.BadParameter(f"{answer!r} names no model; write file.py:function or package.module:function.")
     return answer
 
@@ -57,9 +60,9 @@ def checked(answers: Mapping[str, str]) -> Iterator[str]:
     """What is not there yet, or what to expect, of the answers."""
     model, weights, data = (answers[name] for name in ("model", "weights", "data"))
     place = model.rpartition(":")[0]
-    files = [place if place.endswith(".py") else "", weights, "" if data in DATA else data]
-    for name in filter(None, files):
-        if not any(Path(part.strip()).expanduser().exists() for part in (name, name.partition(",")[0])):
+    for name in (place if place.endswith(".py") else "", weights, "" if data in names.data() else data):
+        ways = (name, name.partition(",")[0], name.partition(":")[0])  # IDX files, and what stands behind a file
+        if name and not any(Path(way.strip()).expanduser().exists() for way in ways):
             yield f"there is no file {name} yet."
     if not weights and model.startswith("brinell.models:"):
         yield f"{model} is untrained without weights; brinell harden trains it."

@@ -60,7 +60,8 @@ def say_answers(answers: Sequence[Answer]) -> None:
     """The demands that are met; those that are missed are errors, and said as such."""
     if met := [each for each in answers if each.met]:
         say()
-        say_pairs([(f"{each.demand} is met", each.words) for each in met])
+        for answer in met:
+            say(str(answer))
 
 
 def _meaning(ball: Ball) -> str:

@@ -7,8 +7,10 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import torch
 
+from brinell.attacks import Attack
 from brinell.errors import InputError, nearest
 from brinell.goals import Toward
+from brinell.threats import Ball
 
 _Kind = TypeVar("_Kind")
 
@@ -50,8 +52,18 @@ def named(kinds: Mapping[str, type[_Kind]], what: str, text: str, pairs: Iterabl
     name, _, inline = text.partition(":")
     found = {each.lower(): kind for each, kind in kinds.items()}.get(name.strip().lower())
     if found is None:
-        raise InputError(f"there is no {what} {name!r}; choose one of {', '.join(kinds)}{nearest(name, kinds)}.")
+        raise InputError(f"there is no {what} {name!r}; choose one of {', '.join(kinds)}{nearest(name, kinds)}")
     return found(**_parameters(found, [*filter(None, inline.split(",")), *pairs]))
+
+
+def check_fit(attacks: Iterable[Attack], ball: Ball) -> None:
+    """Raise InputError where an attack does not work within the threat set."""
+    name = str(ball).partition(":")[0]
+    for attack in attacks:
+        if attack.threats != "any" and name not in attack.threats.split(", "):
+            raise InputError(
+                f"{type(attack).__name__} does not work within {ball}; its threat sets are {attack.threats}."
+            )
 
 
 def defaults(kind: type[Any]) -> dict[str, Any]:
@@ -68,7 +80,7 @@ def _parameters(kind: type[Any], pairs: Iterable[str]) -> dict[str, Any]:
             raise InputError(f"the parameter {pair!r} has no value; write KEY=VALUE, such as steps=40.")
         if key not in known:
             there = ", ".join(f"{name}={value}" for name, value in known.items()) or "no parameters"
-            raise InputError(f"{kind.__name__} has no parameter {key!r}; it has {there}.")
+            raise InputError(f"{kind.__name__} has no parameter {key!r}; it has {there}{nearest(key, known)}")
         values[key] = _read(key, text, hints[key])
     return values
 

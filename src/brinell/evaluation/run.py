@@ -237,6 +237,7 @@ def _limit(purse: Purse, rows: slice, block: Block) -> Callable[[float], bool]:
 
 def _diagnose(job: _Job, record: AuditRecord, folder: RunFolder) -> Diagnosis:
     """The verdict on the model."""
+    job.options.progress("diagnosing", 0, None)
     subject = Subject(job.model, job.source, job.threat, job.goal)
     broken_by = read_table(folder.path / EXAMPLES)["broken_by"]
     return job.room.work(lambda batch: diagnose_run(subject, record, broken_by, batch, job.options.progress))
