@@ -63,13 +63,13 @@ def test_importing_what_a_report_needs_takes_half_a_second_at_most() -> None:
         return min(seconds)
 
     libraries = quickest("typer, jinja2, numpy, pydantic, pyarrow.parquet")  # how slow is this machine, just now?
-    assert quickest("brinell.cli.app, brinell.report") < max(0.5, 1.5 * libraries)
+    assert quickest("brinell.cli.app, brinell.report") < max(0.5, 2 * libraries)
 
 
 def test_the_replay_command_on_the_page_gives_the_same_record(run: Run, audited: Path) -> None:
     run("report", "a")
-    code = re.findall(r'<code id="code-1">(.*?)</code>', Path("a/report.html").read_text())[0]
-    words = shlex.split(code.replace("&#39;", "'"))
+    code = re.findall(r'<code id="code-1">(.*?)</code>', Path("a/report.html").read_text(), re.DOTALL)[0]
+    words = shlex.split(code.replace("&#39;", "'").replace("\\\n", " "))
     assert words[:2] == ["brinell", "audit"]
     assert run(*words[1:]).code == 0
     first, again = (json.loads(Path(folder, "run.json").read_text()) for folder in ("a", words[-1]))
