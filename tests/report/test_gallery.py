@@ -134,6 +134,14 @@ def test_inputs_that_did_not_change_are_grey(page: Write, image: Audit, tmp_path
     assert {int(value) for value in shown[1].flat} == {128}
 
 
+@pytest.mark.parametrize("size", [32, 224])
+def test_the_page_stays_small_whatever_the_pictures(page: Write, image: Audit, tmp_path: Path, size: int) -> None:
+    noise = np.random.default_rng(0).random((60, 3, size, size), np.float32)  # nothing compresses worse
+    written = page(replaced(image, tmp_path / "run", noise, noise[::-1].copy()))
+    assert len(written.all("img")) >= 9
+    assert len(written.source.encode()) < 6_000_000
+
+
 def test_large_pictures_are_fewer(page: Write, image: Audit, tmp_path: Path) -> None:
     x = np.zeros((60, 3, 200, 200), np.float32)
     stored = replaced(image, tmp_path / "run", x, x)

@@ -5,6 +5,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -248,6 +249,14 @@ def test_very_many_groups_are_cut_short_in_words(page: Write, image: Audit) -> N
     written = page(with_table(image, many))
     assert len(written.table("By hand")) == 1 + 200
     assert "10 more groups are in the run folder's table of examples." in written.text
+
+
+def test_ten_thousand_rows_take_seconds_and_little_room(large: Audit, tmp_path: Path) -> None:
+    began = time.process_time()
+    path = write_html(large, tmp_path / "large.html")
+    assert time.process_time() - began < 3
+    assert path.stat().st_size < 6_000_000
+    assert len(large.by_group("who")) == 50
 
 
 def test_a_report_is_replaced_whole(image: Audit, other: Audit, tmp_path: Path) -> None:
