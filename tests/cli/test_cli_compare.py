@@ -50,3 +50,15 @@ def test_other_rows_cannot_be_compared(run: Run, two: None) -> None:
     assert ended.code == 2
     assert "the data of strong" in ended.err
     assert run("compare", "strong", "nowhere").code == 2
+
+
+def test_two_audits_on_one_page(run: Run, two: None) -> None:
+    ended = run("compare", "weak", "strong", "--html", "both.html")
+    assert (ended.code, ended.err) == (0, "")
+    assert "Report: both.html" in ended.out
+    page = Path("both.html").read_text()
+    found = brinell.compare(brinell.load_audit("weak"), brinell.load_audit("strong"), names=("weak", "strong"))
+    assert all(sentence in page for sentence in found.words)
+    assert f"<td>{found.robust.difference.first}</td><td>{found.robust.difference.second}</td>" in page
+    assert page.index("McNemar") < page.index('id="audit-1"') < page.index('id="audit-2"')
+    assert "weak against strong" in page

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from workshop import N, Run, margins
 
-import brinell
-
 TOY = ("nets.py:Linear", "toy.npz", "linf:0.05")
 
 
@@ -75,39 +73,3 @@ def test_the_replay_command_on_the_page_gives_the_same_record(run: Run, audited:
     first, again = (json.loads(Path(folder, "run.json").read_text()) for folder in ("a", words[-1]))
     assert first["settings"] == again["settings"]
     assert first["stages"] == again["stages"]
-
-
-def test_a_curve_in_the_run_folder_is_shown(run: Run, audited: Path) -> None:
-    run("report", "a")
-    before = Path("a/report.html").read_text()
-    command = re.findall(r'<code id="curve-code-1">(.*?)</code>', before)[0]
-    words = ["a" if word == "RUN" else word for word in shlex.split(command)][1:]
-    ended = run(*words, "--effort", "quick", "--shares", "0.5,1")
-    assert ended.code == 0
-    assert "Saved: a/curve.json; brinell report a shows it." in ended.out
-    run("report", "a")
-    after = Path("a/report.html").read_text()
-    known = margins(np.load("toy.npz")["x"])
-    assert f"{(known > 8 * 0.025).sum()} of {N}" in after
-    assert 'data-chart="curve"' in after
-    assert 'data-chart="curve"' not in before
-
-
-def test_a_curve_of_something_else_is_refused(run: Run, audited: Path) -> None:
-    ended = run("curve", *TOY, "--effort", "quick", "--shares", "1", "--n", 60, "--into", "a")
-    assert ended.code == 2
-    assert "its data is 60 rows of" in ended.err
-    assert not Path("a/curve.json").exists()
-
-
-def test_two_audits_on_one_page(run: Run, audited: Path) -> None:
-    assert run("audit", *TOY, "--attack", "PGD:steps=1,start=center,rel_step=0.2", "--out", "weak").code == 0
-    ended = run("compare", "weak", "a", "--html", "both.html")
-    assert (ended.code, ended.err) == (0, "")
-    assert "Report: both.html" in ended.out
-    page = Path("both.html").read_text()
-    found = brinell.compare(brinell.load_audit("weak"), brinell.load_audit("a"), names=("weak", "a"))
-    assert all(sentence in page for sentence in found.words)
-    assert f"<td>{found.robust.difference.first}</td><td>{found.robust.difference.second}</td>" in page
-    assert page.index("McNemar") < page.index('id="audit-1"') < page.index('id="audit-2"')
-    assert "weak against a" in page
