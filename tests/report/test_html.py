@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from brinell.errors import InputError, InputTypeError
 from brinell.evaluation import Audit, load_audit
 from brinell.report import write_html
+from brinell.report.answers import first_to_break
 
 Write = Callable[..., Page]
 
@@ -235,6 +236,13 @@ def test_equal_groups_and_lone_groups_name_no_loser(page: Write, image: Audit) -
     lone = column(hopeless, "group_hand", ["few"] * 7 + ["many"] * (n - 7))
     text = page(with_table(image, lone)).text
     assert "By hand: many is the only group to speak of, 0.0% robust." in text
+
+
+def test_groups_that_break_alike_are_counted(image: Audit) -> None:
+    n = image.table.num_rows
+    thirds = column(image.table, "group_hand", ["abc"[i // 50] for i in range(n)])
+    alike = with_table(image, column(thirds, "broken_by", ["FGSM"] * 100 + [None] * 50))
+    assert first_to_break("hand", alike).startswith("By hand: a breaks first together with 1 more, 0.0% robust (")
 
 
 def test_groups_too_small_to_speak_of_say_so(page: Write, image: Audit) -> None:
