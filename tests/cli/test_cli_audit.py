@@ -393,7 +393,7 @@ def test_a_log_tells_stage_rows_standing_rate_and_time_left(run: Run, monkeypatc
     told = [(match[1], *map(int, match.groups()[1:])) for match in seen if match]
     assert {label for label, *_ in told} == {"FGSM", "PGD(steps=5)"}
     assert {of for _, _, of, _ in told} == {40, 80, 120}  # block by block
-    standing = int((margins(np.load("toy.npz")["x"]) > 8 * 0.05).sum())
+    standing = int((margins(arrays("toy.npz")["x"]) > 8 * 0.05).sum())
     assert told[-1][1] == standing
     assert any(re.search(r"rows/s, \d:\d\d:\d\d left$", line) for line in lines)
     assert re.match(r"diagnosing: \d+ of 13, [\d,.]+ checks/s", lines[-1])

@@ -17,7 +17,7 @@ def copy(whole: br.Audit, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", "null", '{"settings": 3}', '{"settings": {"schema_version": 1}}', "\udcff"]
+    "text", ["", "{", "[]", "{}", "null", '{"settings": 3}', '{"settings": {"schema_version": 2}}', "\udcff"]
 )
 def test_a_damaged_record_is_named(copy: Path, text: str) -> None:
     (copy / "run.json").write_bytes(text.encode(errors="surrogateescape"))
@@ -33,11 +33,12 @@ def test_a_record_with_other_fields_is_damaged(copy: Path, key: str, value: Any)
         br.load_audit(copy)
 
 
-def test_a_newer_schema_is_told(copy: Path) -> None:
+@pytest.mark.parametrize(("version", "remedy"), [(7, "install a newer one"), (1, "run the audit again")])
+def test_another_schema_is_told(copy: Path, version: int, remedy: str) -> None:
     record = json.loads((copy / "run.json").read_text())
-    record["settings"]["schema_version"] = 7
+    record["settings"]["schema_version"] = version
     (copy / "run.json").write_text(json.dumps(record))
-    with pytest.raises(InputError, match="schema version 7, this brinell reads 1"):
+    with pytest.raises(InputError, match=f"schema version {version}, this brinell reads 2; {remedy}"):
         br.load_audit(copy)
 
 

@@ -1,6 +1,7 @@
 """A real browser, where there is one: Debian's Chromium, driven by Playwright."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,12 +40,21 @@ class Reader:
         self.page.on("pageerror", lambda problem: self.complaints.append(str(problem)))
         self.page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
         self.page.goto(file.as_uri())
-        self.page.wait_for_function("document.querySelectorAll('.plot svg').length > 0")
+        self.page.locator(".plot svg").first.wait_for(state="attached")
 
     @property
     def fetched(self) -> list[str]:
         """What it asked for, but the file itself and what the file holds."""
         return [url for url in self.requests if not url.startswith(("file:", "data:"))]
+
+    def becomes(self, script: str, seconds: float = 10) -> bool:
+        """Whether ``script`` comes to be true. (Playwright's own way to wait needs eval, which the page forbids.)"""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(script):
+            if time.monotonic() > end:
+                return False
+            self.page.wait_for_timeout(50)
+        return True
 
     def count(self, selector: str) -> int:
         return int(self.page.locator(selector).count())

@@ -42,7 +42,10 @@ def test_the_five_answers_are_in_the_text_of_the_page(page: Write, name: str, re
     first = after(text, "Who breaks first?")
     for attribute in record.settings.data.groups:
         worst = audit.worst_group(attribute)
-        assert f"By {attribute}: {worst.group} breaks first, {worst.robust_accuracy.value:.1%} robust" in first
+        name = " ".join(str(worst.group).split())
+        assert f"By {attribute}: {name} breaks first, {worst.robust_accuracy.value:.1%} robust" in " ".join(
+            first.split()
+        )
 
     sure = after(text, "How sure is it?")
     robust = audit.robust_accuracy

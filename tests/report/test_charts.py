@@ -85,7 +85,8 @@ def test_classes_have_the_names_of_their_group() -> None:
         return charts.class_names(pa.table({"label": label, "group_class": group}))
 
     assert names([0, 1, 0], ["cat", EVIL, "cat"]) == {0: "cat", 1: EVIL}
-    assert names([0, 1], [0, 1]) == {0: "0", 1: "1"}
+    assert names([0, 1], [0, 1]) == {}
+    assert charts.named([0, 1, 2], {0: "cat", 1: "2"}) == ["cat", "2", "label 2"]
     assert names([0, 1], ["pet", "pet"]) == {}  # the group says less than the label
     assert names([0, 0], ["cat", "dog"]) == {}  # or more
     assert names([0, 1], ["cat", None]) == {}

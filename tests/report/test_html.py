@@ -5,6 +5,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from brinell.errors import InputError, InputTypeError
 from brinell.evaluation import Audit, load_audit
 from brinell.report import write_html
+from brinell.report.answers import first_to_break
 
 Write = Callable[..., Page]
 
@@ -236,6 +238,13 @@ def test_equal_groups_and_lone_groups_name_no_loser(page: Write, image: Audit) -
     assert "By hand: many is the only group to speak of, 0.0% robust." in text
 
 
+def test_groups_that_break_alike_are_counted(image: Audit) -> None:
+    n = image.table.num_rows
+    thirds = column(image.table, "group_hand", ["abc"[i // 50] for i in range(n)])
+    alike = with_table(image, column(thirds, "broken_by", ["FGSM"] * 100 + [None] * 50))
+    assert first_to_break("hand", alike).startswith("By hand: a breaks first together with 1 more, 0.0% robust (")
+
+
 def test_groups_too_small_to_speak_of_say_so(page: Write, image: Audit) -> None:
     small = column(image.table, "group_hand", [i % 6 for i in range(image.table.num_rows)])
     assert "Every group here has fewer than 30 rows: too few to speak of." in page(with_table(image, small)).text
@@ -248,6 +257,14 @@ def test_very_many_groups_are_cut_short_in_words(page: Write, image: Audit) -> N
     written = page(with_table(image, many))
     assert len(written.table("By hand")) == 1 + 200
     assert "10 more groups are in the run folder's table of examples." in written.text
+
+
+def test_ten_thousand_rows_take_seconds_and_little_room(large: Audit, tmp_path: Path) -> None:
+    began = time.process_time()
+    path = write_html(large, tmp_path / "large.html")
+    assert time.process_time() - began < 3
+    assert path.stat().st_size < 6_000_000
+    assert len(large.by_group("who")) == 50
 
 
 def test_a_report_is_replaced_whole(image: Audit, other: Audit, tmp_path: Path) -> None:

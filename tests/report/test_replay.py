@@ -19,13 +19,18 @@ def changed(audit: Audit, **settings: Any) -> AuditRecord:
     return audit.record.model_copy(update={"settings": audit.record.settings.model_copy(update=settings)})
 
 
+def typed(code: str) -> list[str]:
+    """The words of a command that goes over several lines."""
+    return shlex.split(code.replace("\\\n", " "))
+
+
 def options(words: list[str]) -> dict[str, str]:
     return dict(itertools.pairwise(words))
 
 
 def test_a_command_names_all_that_was_asked_for(image: Audit) -> None:
     found = replay(changed(image, origin=ORIGIN, effort="thorough", seed=7, goal="toward 2", diagnose=False))
-    words = shlex.split(found.code)
+    words = typed(found.code)
     assert (found.language, words[:5]) == (
         "sh",
         ["brinell", "audit", "nets.py:my net", "rows.npz", str(br.Linf("8/255"))],
@@ -42,7 +47,7 @@ def test_a_command_names_all_that_was_asked_for(image: Audit) -> None:
                          ids=repr)  # fmt: skip
 def test_attacks_are_read_back_as_they_were(image: Audit, attack: Any) -> None:
     record = changed(image, origin=ORIGIN, effort="own", cascade=describe((attack,)))
-    assert named(br.ATTACKS, "attack", options(shlex.split(replay(record).code))["--attack"]) == attack
+    assert named(br.ATTACKS, "attack", options(typed(replay(record).code))["--attack"]) == attack
     call = replay(changed(image, origin=None, effort="own", cascade=describe((attack,)))).code
     assert eval(call.partition("cascade=")[2].partition(", seed=")[0], {"br": br}) == (attack,)  # noqa: S307
 
@@ -50,7 +55,7 @@ def test_attacks_are_read_back_as_they_were(image: Audit, attack: Any) -> None:
 @pytest.mark.parametrize(("budget", "text"), [("30s", "30s"), ("100 gradients a row", "100")])
 def test_a_budget_is_given_as_it_was(image: Audit, budget: str, text: str) -> None:
     found = replay(changed(image, origin=ORIGIN, effort="budget", budget=budget))
-    assert options(shlex.split(found.code))["--budget"] == text
+    assert options(typed(found.code))["--budget"] == text
     assert f"budget='{text}'" in replay(changed(image, origin=None, effort="budget", budget=budget)).code
 
 

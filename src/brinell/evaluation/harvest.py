@@ -74,19 +74,19 @@ def pick_gallery(folder: RunFolder, source: Source) -> None:
 
 
 def _pick(labels: _Column, broken_by: _Column) -> _Column:
-    """Which broken rows to show, class by class: of each about as many, and of each the work of every attack."""
-    by_class: list[list[int]] = []
+    """Which broken rows to show, and in which order: a row of every class, then another of every class, and so on; of
+    each class the work of every attack in turn."""
+    ranked: list[tuple[int, int, int]] = []
     for label in np.unique(labels):
         seen: Counter[str] = Counter()
-        ranked = []
+        turns = []
         for row in np.flatnonzero(labels == label).tolist():
             attack = broken_by[row]
             if attack not in (None, "clean"):
                 seen[attack] += 1
-                ranked.append((seen[attack], row))  # every attack's first row, then every attack's second, ...
-        by_class.append([row for _, row in sorted(ranked)])
-    by_class = [rows for rows in by_class if rows]
-    each = max(1, _SHOWN // max(1, len(by_class)))
-    shown = [row for rows in by_class for row in sorted(rows[:each])]
-    places = np.linspace(0, len(shown) - 1, min(len(shown), _SHOWN)).round().astype(np.int64)
-    return np.array(shown, dtype=np.int64)[places]
+                turns.append((seen[attack], row))  # every attack's first row, then every attack's second, ...
+        ranked += [(turn, int(label), row) for turn, (_, row) in enumerate(sorted(turns))]
+    first = [rank for rank in ranked if rank[0] == 0]
+    if len(first) > _SHOWN:  # not those of the first labels only
+        ranked = [first[i] for i in np.linspace(0, len(first) - 1, _SHOWN).round().astype(int)]
+    return np.array([row for *_, row in sorted(ranked)[:_SHOWN]], dtype=np.int64)

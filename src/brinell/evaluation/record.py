@@ -192,7 +192,8 @@ def read_record(path: Path) -> AuditRecord:
         text = path.read_text(encoding="utf-8")
         version = json.loads(text)["settings"]["schema_version"]
         if version != SCHEMA:
-            raise InputError(f"{path} has schema version {version}, this brinell reads {SCHEMA}; install a newer one.")
+            remedy = "run the audit again" if version in range(SCHEMA) else "install a newer one"
+            raise InputError(f"{path} has schema version {version}, this brinell reads {SCHEMA}; {remedy}.")
         return AuditRecord.model_validate_json(text)
     except (ValidationError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as problem:
         raise InputError(f"{path} is damaged: {str(problem).splitlines()[0]}. Run the audit again.") from problem

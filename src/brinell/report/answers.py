@@ -7,7 +7,7 @@ from brinell.report.words import converged, count, each, exact, percent, points,
 from brinell.statistics import LEVEL
 
 if TYPE_CHECKING:
-    from brinell.evaluation import Audit, AuditRecord, GroupGap, GroupRow
+    from brinell.evaluation import Audit, AuditRecord, GroupGap
 
 _CREDIT = {
     "sound": "No check found the model hiding its gradients, so these attacks can be taken at their word.",
@@ -67,7 +67,7 @@ def _how_many(record: "AuditRecord") -> Answer:
 
 def _first(audit: "Audit") -> Answer:
     names = audit.record.settings.data.groups
-    found = [first_to_break(name, audit.worst_group(name), audit.gap(name)) for name in names]
+    found = [first_to_break(name, audit) for name in names]
     clear = sorted(names, key=lambda name: -_clearness(audit.gap(name)))
     best = found[names.index(clear[0])]
     return Answer("Who breaks first?", best, tuple(text for text in found if text != best))
@@ -78,18 +78,23 @@ def _clearness(gap: "GroupGap") -> float:
     return -1.0 if math.isnan(gap.value) else gap.low + 1e-3 * gap.value
 
 
-def first_to_break(name: str, worst: "GroupRow", gap: "GroupGap") -> str:
-    """Who breaks first by one attribute, in a sentence or two."""
+def first_to_break(name: str, audit: "Audit") -> str:
+    """Who breaks first by one attribute, in a sentence."""
+    worst, gap = audit.worst_group(name), audit.gap(name)
     rate = worst.robust_accuracy
     if gap.best is None:
         return f"By {name}: {worst.group} is the only group to speak of, {percent(rate.value)} robust."
     if gap.value == 0:
         return f"By {name}: none before the others, all groups stand at {percent(rate.value)}."
     spread = f"{100 * gap.low:.1f} to {points(gap.high)}"
+    alike = [
+        row for row in audit.by_group(name) if row.small == worst.small and row.robust_accuracy.value == rate.value
+    ]
+    others = f" together with {count(len(alike) - 1)} more" if len(alike) > 1 else ""
     chance = "" if gap.low > 0 else "; the interval reaches 0, so chance alone could make it"
     return (
-        f"By {name}: {worst.group} breaks first, {percent(rate.value)} robust ({exact(rate)}, n = {count(worst.n)}), "
-        f"{points(gap.value)} below the best, {gap.best} ({spread}{chance})."
+        f"By {name}: {worst.group} breaks first{others}, {percent(rate.value)} robust ({exact(rate)}, "
+        f"n = {count(worst.n)}), {points(gap.value)} below the best, {gap.best} ({spread}{chance})."
     )
 
 

@@ -58,12 +58,15 @@ def span(rate: "Rate", *, wilson: bool = False) -> dict[str, float | int]:
 
 
 def class_names(table: "pa.Table") -> Names:
-    """What each label is called: the text of the group "class" where it names every label by one text of its own."""
+    """What each label is called: the text of the group "class" where it names every label by one text of its own.
+
+    Nothing where that text is the label itself."""
     if "group_class" not in table.column_names:
         return {}
     pairs = set(zip(table["label"].to_pylist(), table["group_class"].to_pylist(), strict=True))
     names = {label: str(name) for label, name in pairs if name is not None}
-    return names if len(names) == len(pairs) == len(set(names.values())) else {}
+    clear = len(names) == len(pairs) == len(set(names.values()))
+    return names if clear and any(name != str(label) for label, name in names.items()) else {}
 
 
 def course(audit: "Audit") -> Course:
@@ -139,7 +142,8 @@ def attacks(record: "AuditRecord") -> list[dict[str, Any]]:
 
 
 def _name(label: int, names: Names) -> str:
-    return names.get(label, str(label))
+    """No name of another class, even where a class that no row belongs to has none."""
+    return names.get(label, f"label {label}" if names else str(label))
 
 
 def named(labels: Iterable[int], names: Names) -> list[str]:

@@ -93,7 +93,7 @@ def gallery_of(audit: "Audit", share: int = 1) -> Gallery:
     if not path.is_file():
         return Gallery(missing=f"{FILE} is not in the run folder any more.")
     ids, x, x_adv = _read(path)
-    shown = _spread(len(ids), _BUDGET // share // x[0].size if image_like(x.shape[1:]) else _LISTED)
+    shown = np.arange(min(len(ids), max(1, _BUDGET // share // x[0].size if image_like(x.shape[1:]) else _LISTED)))
     try:
         rows = audit.table.take(ids[shown]).to_pylist()
     except IndexError as problem:
@@ -108,11 +108,6 @@ def _read(path: Path) -> tuple[NDArray[np.int64], Array, Array]:
         return tensors["id"], x, x_adv
     except (SafetensorError, KeyError, OSError) as problem:
         raise InputError(f"{path} is damaged: {problem}. Run the audit again.") from problem
-
-
-def _spread(n: int, most: int) -> NDArray[np.int64]:
-    """Which of ``n`` rows to show: at most ``most``, at least one, evenly spread: they are sorted by class."""
-    return np.linspace(0, n - 1, max(1, min(n, most))).round().astype(np.int64)
 
 
 def _hang(rows: list[dict[str, Any]], names: Names, x: Array, x_adv: Array) -> Gallery:

@@ -20,6 +20,7 @@ from brinell.statistics import LEVEL, SMALL
 if TYPE_CHECKING:
     from brinell.evaluation import Audit, Comparison
 
+_TITLE = "Robustness report"
 Audits: TypeAlias = "Audit | Mapping[str, Audit] | Iterable[tuple[str, Audit]]"
 
 
@@ -39,7 +40,7 @@ def write_html(
     views = tuple(view_of(name, audit, share=len(named)) for name, audit in named)
     sentences = (story,) if isinstance(story, str) else tuple(story)
     paired = None if comparison is None else pairing_of(comparison)
-    page = _render(views, title or "Robustness report", sentences, paired)
+    page = _render(views, title, sentences, paired)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     partial.write_text(page, encoding="utf-8")
@@ -69,14 +70,15 @@ def _is_audit(value: Any) -> bool:
     return all(hasattr(value, name) for name in ("record", "folder", "by_group"))
 
 
-def _render(views: tuple[View, ...], title: str, story: tuple[str, ...], paired: Pairing | None) -> str:
+def _render(views: tuple[View, ...], title: str | None, story: tuple[str, ...], paired: Pairing | None) -> str:
     script = _script()
     data: dict[str, Any] = {str(position): view.data for position, view in enumerate(views)}
     data |= {"paired": paired.data} if paired else {}
     return _environment().get_template("report.html.jinja").render(
-        views=views, title=title, story=story, differences=differences(views), alone=alone_columns(views),
-        level=f"{LEVEL:.0%}", small=SMALL, version=version("brinell"), script=Markup(script),
-        script_hash=b64encode(sha256(script.encode()).digest()).decode(), paired=paired, data=data,
+        views=views, title=title or _TITLE, tab=title or f"{_TITLE}: {views[0].name}", story=story,
+        differences=differences(views), alone=alone_columns(views), level=f"{LEVEL:.0%}", small=SMALL,
+        version=version("brinell"), script=Markup(script), paired=paired, data=data,
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def _command(facts: "Settings") -> str:
     words += [] if facts.diagnose else ["--no-diagnose"]
     words += ["--examples", facts.examples] if facts.examples != "all" else []
     words += ["--seed", str(facts.seed), "--batch-size", str(facts.batch), "--out", "runs/again"]
-    return shlex.join(words)
+    return shlex.join(words).replace(" --", " \\\n  --")  # an option a line
 
 
 def _effort(facts: "Settings") -> list[str]:

@@ -157,7 +157,7 @@ def _group(audit: "Audit", name: str) -> GroupView:
     rows = sorted(audit.by_group(name), key=lambda row: (row.small, row.robust_accuracy.value))
     worst, gap = audit.worst_group(name), audit.gap(name)
     return GroupView(
-        name, tuple(islice(rows, _MOST)), max(0, len(rows) - _MOST), worst, gap, first_to_break(name, worst, gap),
+        name, tuple(islice(rows, _MOST)), max(0, len(rows) - _MOST), worst, gap, first_to_break(name, audit),
         all(row.small for row in rows),
     )  # fmt: skip
 
