@@ -21,7 +21,8 @@ ROOMS = {  # of what each room's names are called, in the order of the index
     "statistics": "Numbers",
     "errors": "Errors",
 }
-ITEM = re.compile(r"(?P<names>`*\w+`*(?:, `*\w+`*)*): (?P<text>.*)")
+ITEM = re.compile(r"(?P<names>[a-z_]\w*(?:, \w+)*): ?(?P<text>.*)")
+INNER = re.compile(r"(?<=[.;]) (?=[a-z_]+(?:, [a-z_]+)*:(?: |$))")  # where an item begins within a line of a list
 ARXIV = re.compile(r"(?<![\w`])arXiv:(\d{4}\.\d{4,5})")
 CODE = re.compile(r"(``.*?``)")
 
@@ -57,21 +58,30 @@ def as_rst(lines: list[str]) -> list[str]:
     out: list[str] = []
     listing = False
     for number, line in enumerate(lines):
-        item = ITEM.match(line) if number else None
         before = lines[number - 1].rstrip() if number else ""
-        if item and (listing or not before or before.endswith((".", ":"))):
-            names = ", ".join(f"**{name.strip('`')}**" for name in item["names"].split(", "))
-            out += ([] if listing else [""]) + [f"- {names}: {_inline(item['text'])}"]
+        starts = number and ITEM.match(line) and (listing or not before or before.endswith((".", ":")))
+        goes_on = listing and line.strip() and (line.startswith(" ") or not before.endswith((".", '."')))
+        if starts or goes_on:
+            first, *more = INNER.split(line.strip())
+            out += [] if listing else [""]
+            out += _items([first]) if starts else [f"  {_inline(first)}"]
+            out += _items(more)
             listing = True
-        elif not line.strip():
-            out.append("")
-            listing = False
-        elif listing and not line.startswith(" ") and before.endswith((".", '."')):
-            out += ["", _inline(line)]
-            listing = False
         else:
-            out.append(("  " if listing else "") + _inline(line.strip() if listing else line))
+            out += ["", _inline(line)] if listing and line.strip() else [_inline(line)]
+            listing = False
     return out
+
+
+def _items(texts: list[str]) -> list[str]:
+    """Lines of a list, each with the names that it is about."""
+    items = []
+    for text in texts:
+        found = ITEM.match(text)
+        assert found
+        names = ", ".join(f"**{name}**" for name in found["names"].split(", "))
+        items.append(f"- {names}: {_inline(found['text'])}".rstrip())
+    return items
 
 
 def _inline(text: str) -> str:
