@@ -56,7 +56,7 @@ def as_rst(lines: list[str]) -> list[str]:
 
     A line of a list goes on over deeper or unfinished lines; a sentence that starts anew ends it."""
     out: list[str] = []
-    listing = False
+    listing = quoting = False
     for number, line in enumerate(lines):
         before = lines[number - 1].rstrip() if number else ""
         starts = number and ITEM.match(line) and (listing or not before or before.endswith((".", ":")))
@@ -68,7 +68,9 @@ def as_rst(lines: list[str]) -> list[str]:
             out += _items(more)
             listing = True
         else:
-            out += ["", _inline(line)] if listing and line.strip() else [_inline(line)]
+            quoting = line.startswith(" ") and (quoting or not before)  # deeper lines within a paragraph are its own
+            line = line if quoting else line.strip()
+            out += ["", _inline(line)] if listing and line else [_inline(line)]
             listing = False
     return out
 
