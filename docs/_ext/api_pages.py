@@ -1,5 +1,6 @@
 """A page for each public name, from the export list (``brinell/__init__.pyi``) and the docstrings."""
 
+import ast
 import inspect
 import re
 from functools import cached_property
@@ -28,9 +29,11 @@ CODE = re.compile(r"(``.*?``)")
 
 
 def public_names() -> dict[str, str]:
-    """Each public name, and the room that it comes from."""
-    modules = brinell._exports()
-    return {name: modules[name].split(".")[1] for name in sorted(modules, key=str.casefold)}
+    """Each public name, and the room that it comes from, as the export list has them."""
+    stub = ast.parse(Path(brinell.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    rooms = {alias.name: str(node.module).split(".")[1] for node in imports for alias in node.names}
+    return {name: rooms[name] for name in sorted(rooms, key=str.casefold)}
 
 
 def kind_of(value: Any) -> str:
