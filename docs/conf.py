@@ -23,7 +23,7 @@ extensions = [
     "links",  # what lies outside of docs/ is linked to the repository
 ]
 exclude_patterns = ["_build", "_ext"]
-nitpicky = False
+smartquotes = False  # "--help" is no dash
 suppress_warnings = ["config.cache"]  # a function among the settings makes no difference here
 
 myst_enable_extensions = ["colon_fence", "deflist"]

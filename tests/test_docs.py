@@ -47,6 +47,7 @@ def complaint(words: list[str]) -> str | None:
 
 
 @on_every_page
+@pytest.mark.filterwarnings("ignore:Please import `gaussian_filter`:DeprecationWarning")  # foolbox's affair
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     printed = run_python(page, page.read_text(encoding="utf-8"))

@@ -84,6 +84,43 @@ def test_docstrings_become_lists_and_links(site: Path) -> None:
     assert "annealed" in text
 
 
+@pytest.mark.parametrize(
+    ("page", "link", "leads_to"),
+    [
+        ("architecture", "../CONTRIBUTING.md", "https://github.com/brinell/brinell/blob/main/CONTRIBUTING.md"),
+        ("use/extending", "../../SECURITY.md", "https://github.com/brinell/brinell/blob/main/SECURITY.md"),
+        ("use/extending", "../learn/traps.md", "../learn/traps.md"),
+        ("index", "learn/traps.md#anchor", "learn/traps.md#anchor"),
+    ],
+)
+def test_only_links_out_of_the_docs_are_redirected(
+    page: str, link: str, leads_to: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    from links import redirect  # type: ignore[import-not-found]
+
+    assert redirect(page, f"see [this]({link}), and ../that") == f"see [this]({leads_to}), and ../that"
+
+
+def test_docstrings_of_the_house_are_read_as_they_are_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    from api_pages import as_rst  # type: ignore[import-not-found]
+
+    written = [
+        "Do a thing: well.", "", "data: what, as", "    in ``f(*x)``. seed: a number; group_* goes", "on here.",
+        "Raises *nothing*. Source: somebody, arXiv:1706.06083.", "    not a quotation",
+    ]  # fmt: skip
+    assert [line for line in as_rst(written) if line] == [
+        "Do a thing: well.",
+        "- **data**: what, as",
+        "  in ``f(*x)``.",
+        "- **seed**: a number; group\\_\\* goes",
+        "  on here.",
+        "Raises \\*nothing\\*. Source: somebody, `arXiv:1706.06083 <https://arxiv.org/abs/1706.06083>`__.",
+        "not a quotation",
+    ]
+
+
 def test_no_large_picture_is_committed() -> None:
     kinds = (".png", ".jpg", ".svg", ".gif", ".webp")
     kept = [path for path in (ROOT / "docs").rglob("*") if path.suffix in kinds]

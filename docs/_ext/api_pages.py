@@ -1,5 +1,6 @@
 """A page for each public name, from the export list (``brinell/__init__.pyi``) and the docstrings."""
 
+import ast
 import inspect
 import re
 from functools import cached_property
@@ -21,15 +22,18 @@ ROOMS = {  # of what each room's names are called, in the order of the index
     "statistics": "Numbers",
     "errors": "Errors",
 }
-ITEM = re.compile(r"(?P<names>`*\w+`*(?:, `*\w+`*)*): (?P<text>.*)")
+ITEM = re.compile(r"(?P<names>[a-z_]\w*(?:, \w+)*): ?(?P<text>.*)")
+INNER = re.compile(r"(?<=[.;]) (?=[a-z_]+(?:, [a-z_]+)*:(?: |$))")  # where an item begins within a line of a list
 ARXIV = re.compile(r"(?<![\w`])arXiv:(\d{4}\.\d{4,5})")
 CODE = re.compile(r"(``.*?``)")
 
 
 def public_names() -> dict[str, str]:
-    """Each public name, and the room that it comes from."""
-    modules = brinell._exports()
-    return {name: modules[name].split(".")[1] for name in sorted(modules, key=str.casefold)}
+    """Each public name, and the room that it comes from, as the export list has them."""
+    stub = ast.parse(Path(brinell.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    rooms = {alias.name: str(node.module).split(".")[1] for node in imports for alias in node.names}
+    return {name: rooms[name] for name in sorted(rooms, key=str.casefold)}
 
 
 def kind_of(value: Any) -> str:
@@ -55,23 +59,34 @@ def as_rst(lines: list[str]) -> list[str]:
 
     A line of a list goes on over deeper or unfinished lines; a sentence that starts anew ends it."""
     out: list[str] = []
-    listing = False
+    listing = quoting = False
     for number, line in enumerate(lines):
-        item = ITEM.match(line) if number else None
         before = lines[number - 1].rstrip() if number else ""
-        if item and (listing or not before or before.endswith((".", ":"))):
-            names = ", ".join(f"**{name.strip('`')}**" for name in item["names"].split(", "))
-            out += ([] if listing else [""]) + [f"- {names}: {_inline(item['text'])}"]
+        starts = number and ITEM.match(line) and (listing or not before or before.endswith((".", ":")))
+        goes_on = listing and line.strip() and (line.startswith(" ") or not before.endswith((".", '."')))
+        if starts or goes_on:
+            first, *more = INNER.split(line.strip())
+            out += [] if listing else [""]
+            out += _items([first]) if starts else [f"  {_inline(first)}"]
+            out += _items(more)
             listing = True
-        elif not line.strip():
-            out.append("")
-            listing = False
-        elif listing and not line.startswith(" ") and before.endswith((".", '."')):
-            out += ["", _inline(line)]
-            listing = False
         else:
-            out.append(("  " if listing else "") + _inline(line.strip() if listing else line))
+            quoting = line.startswith(" ") and (quoting or not before)  # deeper lines within a paragraph are its own
+            line = line if quoting else line.strip()
+            out += ["", _inline(line)] if listing and line else [_inline(line)]
+            listing = False
     return out
+
+
+def _items(texts: list[str]) -> list[str]:
+    """Lines of a list, each with the names that it is about."""
+    items = []
+    for text in texts:
+        found = ITEM.match(text)
+        assert found
+        names = ", ".join(f"**{name}**" for name in found["names"].split(", "))
+        items.append(f"- {names}: {_inline(found['text'])}".rstrip())
+    return items
 
 
 def _inline(text: str) -> str:

@@ -71,8 +71,8 @@ def _table(what: str, rows: list[tuple[str, Any]]) -> list[str]:
 
 
 def _default(param: Any) -> str:
-    shown = param.default not in (None, False, (), []) and getattr(param, "show_default", True)
-    return f" Default: `{param.default}`." if shown and not callable(param.default) else ""
+    silent = param.is_flag or param.default is None or not param.show_default
+    return "" if silent else f" Default: `{param.default}`."
 
 
 def _write_page(app: Any) -> None:
