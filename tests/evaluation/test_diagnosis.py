@@ -115,6 +115,7 @@ def test_a_mask_inside_the_network_is_found(name: str, trained: Callable[..., br
         ("logits that depend on the batch", "a row's output does not depend on its batch"),
         ("logits rounded", "the output moves without jumps"),
         ("logits clipped", "the steps of an attack gain"),
+        ("logits through a steep sigmoid", "one logit is on top"),
         ("through numpy", "gradients break more than queries do"),
         ("bit depth", "a large enough eps breaks everything"),
         ("JPEG-like", "the slope holds for a step of an attack"),
