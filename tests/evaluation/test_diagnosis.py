@@ -213,6 +213,17 @@ def test_what_falls_to_queries_gets_a_second_chance_with_gradients(plain: br.Cla
         assert audit.robust_accuracy.hits < audit.clean_accuracy.hits - 10
 
 
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "verdict"), [("fgsm", "doubtful"), ("pgd", "sound")])
+def test_an_audit_sees_that_single_step_training_hides_gradients(name: str, verdict: str) -> None:
+    import os
+
+    model = br.Classifier(br.SmallCNN(), (0, 1)).eval()
+    br.load_weights(model, Path(os.environ["BRINELL_DATA"]) / "models" / f"locuslab-mnist-{name}.safetensors")
+    audit = br.audit(model, read("mnist").block(slice(0, 500)), THREAT, effort="quick", examples="none")
+    assert audit.verdict == verdict, str(audit)
+
+
 def test_a_model_without_gradients_is_audited_where_an_attack_needs_none(plain: br.Classifier, test: Data) -> None:
     blind = br.Classifier(masks.masked(plain.net, "through numpy"), (0, 1)).eval()
     with pytest.raises(br.InputError, match="gives no gradient"):
