@@ -136,6 +136,37 @@ def last(net: nn.Module) -> nn.Linear:
     return layer
 
 
+class Incline(NamedTuple):
+    """A linear model of two classes that no attack breaks, so that all effort is spent, with rows of the first class.
+
+    How far the margin can rise is known, since its slope is the same everywhere."""
+
+    model: Classifier
+    x: Tensor
+    y: Tensor
+    slope: Tensor
+
+    def rise(self, x_adv: Tensor) -> Tensor:
+        """By how much the margin rose from ``x`` to ``x_adv``, (N,)."""
+        return (self.slope * (x_adv - self.x)).flatten(1).sum(1)
+
+    def share_of_corner(self, x_adv: Tensor, eps: float) -> float:
+        """The least share of what the best corner of the cube about each row would gain."""
+        room = self.model.bounds.room(self.x, self.slope).clamp(max=eps)
+        return float((self.rise(x_adv) / (self.slope.abs() * room).flatten(1).sum(1)).min())
+
+
+def incline(space: Space, x: Tensor | None = None) -> Incline:
+    """A linear model in float64 with a lead for the first class that is out of reach; 8 random rows unless given."""
+    net = linear(space, 2).double()
+    with torch.no_grad():
+        last(net).bias.copy_(torch.tensor([50.0, 0.0]))
+    x = points(space, 8, dtype=torch.float64) if x is None else x
+    slope = (last(net).weight[1] - last(net).weight[0]).detach().reshape(x[0].shape)
+    model = Classifier(net, bounds=(space.low, space.high)).eval()
+    return Incline(model, x, torch.zeros(len(x), dtype=torch.int64), slope)
+
+
 def curved(space: Space, classes: int = 3, seed: int = 0) -> nn.Module:
     """A small smooth network with steep slopes, so that attacks have something to find."""
     layers = [nn.Flatten(), nn.Linear(space.size, 12), nn.Tanh(), nn.Linear(12, classes)]

@@ -162,8 +162,8 @@ def verify(
     """Check a run folder against the model and the data that it speaks of.
 
     Compares the sha256 of weights, data and files with the record, judges every saved example again, makes the table
-    anew from that and every number of the record from the table. data, groups: as they were given to ``audit``. goal:
-    needed where each row had a wanted label of its own.
+    anew from that and every number of the record from the table; if all that agrees, the diagnosis from its checks.
+    data, groups: as they were given to ``audit``. goal: needed where each row had a wanted label of its own.
     Returns findings: what differs, named; none if all is fine. A seal is no signature: it shows edits, not who made
     them. Raises InputMissingError where there is no finished run, InputError, InputTypeError."""
     return verify_run(Path(folder), model, _read(model, data, groups, progress), goal, progress)
@@ -204,7 +204,8 @@ def diagnose(
 
     data: as for ``audit``; at most 128 rows that the model gets right are looked at, chosen by the seed.
     Returns a Diagnosis: ``.verdict`` is "sound", "doubtful" or "unsound"; ``.concerns`` are the findings behind it.
-    Sound means that no check found anything, and no more. Raises InputError, InputTypeError.
+    Sound means that no check found anything, and no more; the diagnosis of an ``audit`` also counts what queries broke
+    after the gradients of its cascade. Raises InputError, InputTypeError.
     Source: Carlini et al. 2019, arXiv:1902.06705; Tramer et al. 2020, arXiv:2002.08347; Pintor et al. 2022,
     arXiv:2106.09947."""
     check_parts(model, threat, None, seed)

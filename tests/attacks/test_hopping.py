@@ -13,10 +13,10 @@ from brinell.attacks.base import FORWARD
 from brinell.attacks.loop import annealed
 from brinell.case import Case, make_case
 from brinell.errors import InputError
-from brinell.models import Classifier, evaluating
+from brinell.models import evaluating
 from brinell.objectives import margin
 from brinell.threats import Linf
-from helpers import IMAGE, WAVE, Space, last, linear, points, problem, threats
+from helpers import IMAGE, WAVE, Space, incline, problem, threats
 
 SEQUENCE = Space((12, 2), -1.0, 1.0)
 ALL = 10.0  # near enough for every row, from the first round to the last
@@ -124,15 +124,9 @@ def test_it_is_a_function_of_the_seed() -> None:
 
 @pytest.mark.parametrize("space", [IMAGE, WAVE, SEQUENCE], ids=["image", "wave", "sequence"])
 def test_on_a_linear_model_it_comes_to_the_corner(space: Space) -> None:
-    net = linear(space, 2).double()
-    with torch.no_grad():
-        last(net).bias.copy_(torch.tensor([50.0, 0.0]))
-    model = Classifier(net, bounds=(space.low, space.high))
-    x, threat = points(space, 8, dtype=torch.float64), Linf(0.2)
-    slope = (last(net).weight[1] - last(net).weight[0]).detach().reshape(x[0].shape)
-    best = (slope.abs() * space.bounds.room(x, slope).clamp(max=0.2)).flatten(1).sum(1)
-    move = BasinHopping(rounds=20, near=ALL)(model, x, torch.zeros(8, dtype=torch.int64), threat) - x
-    assert ((slope * move).flatten(1).sum(1) / best).min() > 0.999
+    case = incline(space)
+    x_adv = BasinHopping(rounds=20, near=ALL)(case.model, case.x, case.y, Linf(0.2))
+    assert case.share_of_corner(x_adv, 0.2) > 0.999
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

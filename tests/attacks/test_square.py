@@ -16,7 +16,7 @@ from brinell.models import Classifier
 from brinell.objectives import margin
 from brinell.threats import L2, Linf
 from brinell.threats.windows import draw_luck
-from helpers import IMAGE, WAVE, Space, last, linear, points, problem, threats
+from helpers import IMAGE, WAVE, Space, incline, linear, points, problem, threats
 
 SEQUENCE = Space((12, 2), -1.0, 1.0)
 
@@ -48,30 +48,19 @@ def test_scores_are_all_it_needs(name: str, goal: Goal) -> None:
 @pytest.mark.parametrize("space", [IMAGE, WAVE, SEQUENCE], ids=["image", "wave", "sequence"])
 def test_on_a_linear_model_it_comes_to_the_corner(space: Space) -> None:
     """Nothing breaks here, so all queries are spent: the rise of the margin is known, and nearly all of it is found."""
-    net = linear(space, 2).double()
-    with torch.no_grad():
-        last(net).bias.copy_(torch.tensor([50.0, 0.0]))
-    model = Classifier(net, bounds=(space.low, space.high))
-    x, threat = points(space, 8, dtype=torch.float64), Linf(0.2)
-    slope = (last(net).weight[1] - last(net).weight[0]).detach().reshape(x[0].shape)
-    best = (slope.abs() * space.bounds.room(x, slope).clamp(max=0.2)).flatten(1).sum(1)
-    move = Square(queries=800, p=0.1)(model, x, torch.zeros(8, dtype=torch.int64), threat) - x
-    assert ((slope * move).flatten(1).sum(1) / best).min() >= (0.999 if space is not IMAGE else 0.95)
+    case = incline(space)
+    x_adv = Square(queries=800, p=0.1)(case.model, case.x, case.y, Linf(0.2))
+    assert case.share_of_corner(x_adv, 0.2) >= (0.999 if space is not IMAGE else 0.95)
 
 
 def test_l2_finds_most_of_what_there_is() -> None:
     """Windows of 3 x 3 cannot follow a slope of noise; the share is far above that of a random direction."""
     space = Space((1, 12, 12), 0.0, 1.0)
-    net = linear(space, 2).double()
-    with torch.no_grad():
-        last(net).bias.copy_(torch.tensor([50.0, 0.0]))
-    model, threat = Classifier(net, bounds=(0, 1)), L2(0.3)
-    x = 0.4 + 0.2 * points(space, 8, dtype=torch.float64)
-    slope = (last(net).weight[1] - last(net).weight[0]).detach().reshape(x[0].shape)
+    case = incline(space, 0.4 + 0.2 * points(space, 8, dtype=torch.float64))
     share = {}
     for queries in (1, 100, 800):
-        move = Square(queries=queries)(model, x, torch.zeros(8, dtype=torch.int64), threat) - x
-        share[queries] = ((slope * move).flatten(1).sum(1) / (0.3 * slope.norm())).mean().item()
+        x_adv = Square(queries=queries)(case.model, case.x, case.y, L2(0.3))
+        share[queries] = (case.rise(x_adv) / (0.3 * case.slope.norm())).mean().item()
     assert abs(share[1]) < 0.2
     assert share[100] > 0.25
     assert share[800] > 0.5

@@ -322,7 +322,7 @@ def test_wrong_use_of_examples(run: Run, workshop: Path, more: list[str], says: 
 def test_the_verdict_is_said_and_can_be_demanded(run: Run) -> None:
     fine = run(*QUICK, "--require", "sound", "--out", "fine")
     assert (fine.code, fine.err) == (0, "")
-    assert "Verdict: sound: by 13 checks on" in fine.out
+    assert re.search(r"Verdict: sound: by \d+ checks on", fine.out)
     masked = ("audit", "nets.py:Rounds", "toy.npz", "linf:0.05", "--effort", "quick")
     missed = run(*masked, "--require", "sound", "--out", "masked", "--json")
     assert missed.code == 3
@@ -331,7 +331,7 @@ def test_the_verdict_is_said_and_can_be_demanded(run: Run) -> None:
     assert json.loads(missed.out)["verdict"] == "unsound"
     again = run(*masked, "--require", "doubtful", "--out", "masked", "--resume")
     assert again.code == 3
-    assert "Verdict: unsound: by 13 checks" in again.out
+    assert re.search(r"Verdict: unsound: by \d+ checks", again.out)
     assert "- failed: the margin has a slope: zero" in again.out
     assert run(*masked, "--out", "other").code == 0
 

@@ -164,6 +164,13 @@ def k_winners(x: Tensor, share: float = 0.1) -> Tensor:
     return (flat * (flat >= kept)).reshape(x.shape)
 
 
+def soft_winners(x: Tensor, share: float = 0.1, width: float = 0.1) -> Tensor:
+    """A smooth stand-in for ``k_winners``: a sigmoid at the edge of the winners, of a tenth of the row's spread."""
+    flat = x.reshape(len(x), -1)
+    edge = flat.topk(max(1, int(share * flat.shape[1])), dim=1).values[:, -1:]
+    return (flat * torch.sigmoid((flat - edge) / (width * flat.std(1, keepdim=True)))).reshape(x.shape)
+
+
 class Steep(torch.autograd.Function):
     """A sign with the slope of a gentle tanh: for training only."""
 

@@ -115,6 +115,7 @@ def test_a_mask_inside_the_network_is_found(name: str, trained: Callable[..., br
         ("logits that depend on the batch", "a row's output does not depend on its batch"),
         ("logits rounded", "the output moves without jumps"),
         ("logits clipped", "the steps of an attack gain"),
+        ("logits through a steep sigmoid", "one logit is on top"),
         ("through numpy", "gradients break more than queries do"),
         ("bit depth", "a large enough eps breaks everything"),
         ("JPEG-like", "the slope holds for a step of an attack"),
@@ -210,6 +211,17 @@ def test_what_falls_to_queries_gets_a_second_chance_with_gradients(plain: br.Cla
         assert found.outcome == outcome
         assert "gradients alone break" in found.figures
         assert audit.robust_accuracy.hits < audit.clean_accuracy.hits - 10
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "verdict"), [("fgsm", "doubtful"), ("pgd", "sound")])
+def test_an_audit_sees_that_single_step_training_hides_gradients(name: str, verdict: str) -> None:
+    import os
+
+    model = br.Classifier(br.SmallCNN(), (0, 1)).eval()
+    br.load_weights(model, Path(os.environ["BRINELL_DATA"]) / "models" / f"locuslab-mnist-{name}.safetensors")
+    audit = br.audit(model, read("mnist").block(slice(0, 500)), THREAT, effort="quick", examples="none")
+    assert audit.verdict == verdict, str(audit)
 
 
 def test_a_model_without_gradients_is_audited_where_an_attack_needs_none(plain: br.Classifier, test: Data) -> None:

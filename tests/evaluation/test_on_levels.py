@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import trials
 from torch import Tensor
 
 import brinell as br
@@ -108,7 +107,12 @@ def test_a_sound_model_is_sound_on_levels() -> None:
     assert free.verdict == on.verdict == "sound"
 
 
-def test_inputs_between_levels_are_named() -> None:
-    trial = trials.subject()
-    with pytest.raises(br.InputError, match=r"levels of 8 bits.*hand in inputs as such a file holds them"):
-        br.audit(trial.model, (trial.x, trial.y), br.Linf("0.4/255", bits=8))
+def test_inputs_between_levels_are_named_before_anything_is_attacked() -> None:
+    trial = on_levels()
+    trial.x[37] += 0.45 / 255 * (trial.x[37] < 0.5)
+
+    def never(model: br.Classifier, x: Tensor, y: Tensor) -> Tensor:
+        raise AssertionError
+
+    with pytest.raises(br.InputError, match=r"rows 32 to 39: row 5 .*levels of 8 bits.*hand in inputs as such a file"):
+        br.audit(trial.model, (trial.x, trial.y), br.Linf("0.4/255", bits=8), cascade=(never,), batch_size=4)

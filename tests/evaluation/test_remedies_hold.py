@@ -52,6 +52,52 @@ def test_random_resizing_and_dropout_fall_to_eot(net: nn.Module, test: Data) -> 
         assert standing(averaged, test) <= bare + 0.02
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["gradient turned round", "gradient zeroed by a hook", "gradient replaced by noise", "partly detached",
+     "through numpy", "input quantised to 8 bits, straight through"],
+)  # fmt: skip
+def test_wrong_and_missing_gradients_fall_to_bpda(name: str, net: nn.Module, test: Data) -> None:
+    assert standing(nn.Sequential(br.BPDA(masks.BEFORE[name]), net), test) <= standing(net, test) + 0.02
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_k_winners_fall_to_a_soft_edge(share: float, net: nn.Module, test: Data) -> None:
+    hard, soft = (partial(make, share=share) for make in (masks.k_winners, masks.soft_winners))
+    masked = br.with_layers(net, {nn.ReLU: lambda _: br.BPDA(hard, backward=soft)})
+    assert standing(masked, test) <= standing(net, test) + 0.02
+
+
+def test_steps_inside_a_network_fall_to_what_they_round(net: nn.Module, test: Data) -> None:
+    steps = masks.HIDDEN["steps"][1]
+    masked, found = (br.with_layers(net, {nn.ReLU: put}) for put in (masks.Layer(steps), br.BPDA(steps, torch.relu)))
+    assert standing(masked, test) > standing(net, test) + 0.1
+    assert standing(found, test) <= standing(net, test) + 0.02
+
+
+def test_signs_fall_to_a_gentle_tanh(test: Data) -> None:
+    torch.manual_seed(0)
+    model = br.Classifier(masks.small_network(masks.HIDDEN["sign"]), (0, 1))
+    rows = read("digits:train").block(slice(0, 4000, 2))
+    net = br.harden(model, rows, THREAT, recipe=br.Standard(), epochs=2, seed=0).net
+    gentle = br.with_layers(net, {masks.Act: lambda layer: br.BPDA(layer, backward=torch.tanh)})
+    assert standing(gentle, test) < standing(net, test) - 0.1
+
+
+@pytest.mark.parametrize("name", ["logits clipped", "logits through a steep sigmoid", "logits through a steep tanh"])
+def test_a_saturated_output_is_left_out(name: str, net: nn.Module, test: Data) -> None:
+    """Its ties count for the model, clean and under attack; without it the network is itself again."""
+    masked = nn.Sequential(net, masks.Layer(masks.AFTER[name]))
+    bare = standing(net, test)
+    assert standing(masked, test) > bare + 0.4
+    assert standing(br.with_layers(masked, {"1": nn.Identity()}), test) == bare
+
+
+def test_rounded_logits_fall_to_bpda(net: nn.Module, test: Data) -> None:
+    rounded = nn.Sequential(net, br.BPDA(partial(masks.quantised, levels=20)))
+    assert standing(rounded, test) <= standing(net, test) + 0.02
+
+
 def test_scaled_logits_fall_to_the_margin(net: nn.Module, test: Data) -> None:
     scaled = nn.Sequential(net, masks.Layer(lambda z: z * 1024))
     bare = standing(net, test)

@@ -72,7 +72,7 @@ def test_a_run_as_it_was_written_is_fine(whole: br.Audit) -> None:
 
 @pytest.mark.parametrize("options", [{"alone": True}, {"goal": br.Toward(1)}, {"batch_size": 100}], ids=str)
 def test_other_kinds_of_runs_are_fine(tmp_path: Path, options: dict[str, Any]) -> None:
-    trials.audit(out=tmp_path / "run", **options)
+    trials.audit(out=tmp_path / "run", diagnose=False, **options)
     assert verify(tmp_path / "run").fine
 
 
@@ -86,13 +86,13 @@ class Noise(nn.Module):
 def test_a_model_that_draws_by_itself_is_judged_with_the_same_draws(tmp_path: Path) -> None:
     trial = trials.subject()
     noisy = trial._replace(model=br.Classifier(nn.Sequential(trial.model.net, Noise()), bounds=(0, 1)).double())
-    trials.audit(noisy, out=tmp_path / "run")
+    trials.audit(noisy, out=tmp_path / "run", diagnose=False)
     torch.manual_seed(5)
     assert verify(tmp_path / "run", noisy).fine
 
 
 def test_without_examples_the_rest_is_checked(tmp_path: Path) -> None:
-    trials.audit(out=tmp_path / "run", examples="none")
+    trials.audit(out=tmp_path / "run", examples="none", diagnose=False)
     found = verify(tmp_path / "run")
     assert found.fine
     assert found.examples == 0
@@ -109,7 +109,7 @@ def test_a_lost_clock_is_no_finding(copy: Path) -> None:
 def test_each_row_with_its_own_wanted_label(tmp_path: Path) -> None:
     trial = trials.subject()
     goal = br.Toward((trial.y + 1) % 3)
-    trials.audit(trial, out=tmp_path / "run", goal=goal)
+    trials.audit(trial, out=tmp_path / "run", goal=goal, diagnose=False)
     assert verify(tmp_path / "run", goal=goal).fine
     with pytest.raises(InputError, match=r"pass goal=Toward\(labels\)"):
         verify(tmp_path / "run")
@@ -241,6 +241,19 @@ def test_an_edited_table_is_found_even_by_a_forger(copy: Path, name: str) -> Non
     found = verify(copy)
     assert words in said(found, "examples.parquet")
     assert "the file was changed" not in str(found)
+
+
+def test_a_diagnosis_is_made_anew(copy: Path) -> None:
+    record = read_record(copy / "run.json")
+    assert record.diagnosis is not None
+    first, *others = record.diagnosis.findings
+    better = first.model_copy(update={"outcome": "ok", "figures": "all is well."})
+    for findings in ((better, *others), tuple(others)):
+        forged = record.model_copy(update={"diagnosis": br.Diagnosis(rows=record.diagnosis.rows, findings=findings)})
+        write_json(forged.sealed(), copy / "run.json")
+        assert f"{first.name}: two passes" in said(verify(copy), "run.json")
+    write_json(record.model_copy(update={"diagnosis": None}).sealed(), copy / "run.json")
+    assert "the diagnosis is missing" in said(verify(copy), "run.json")
 
 
 def test_gradients_after_the_fall_are_found(copy: Path) -> None:

@@ -96,6 +96,15 @@ def test_the_gradient_is_the_mean_gradient() -> None:
     torch.testing.assert_close(grad, torch.stack(each).mean(0))
 
 
+def test_a_stand_in_stands_inside_an_average() -> None:
+    net = nn.Sequential(br.BPDA(torch.round), Noisy(0.0))
+    x = torch.rand(4, 3, requires_grad=True)
+    eot = br.EOT(net, samples=3)
+    (grad,) = torch.autograd.grad(eot(x)[:, 0].sum(), x)
+    torch.testing.assert_close(grad, net[1].net.weight[0].detach().expand(4, 3))
+    assert eot.by_row
+
+
 def test_wrong_networks_are_refused() -> None:
     with pytest.raises(InputTypeError, match="wrap the EOT"):
         br.EOT(br.Classifier(nn.Linear(2, 2), (0, 1)))

@@ -103,9 +103,7 @@ def _check_together(given: Mapping[str, Any]) -> None:
 def _check_effort(effort: str | None, budget: str | None) -> None:
     with about("effort"):
         if effort not in (None, "none", *EFFORTS):
-            raise InputError(
-                f"effort is {effort!r}; choose one of {', '.join(EFFORTS)}{nearest(str(effort), EFFORTS)}"
-            )
+            raise InputError(f"effort is {effort!r}; choose one of {', '.join(EFFORTS)}{nearest(str(effort), EFFORTS)}")
     with about("budget"):
         if budget is not None:
             read_budget(budget)

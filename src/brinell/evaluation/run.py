@@ -140,7 +140,7 @@ def _prepare(
     access = {attack.access for attack in cascade}
     blind = not logits.requires_grad and access != {"gradients"}  # else the first attack says so
     groups = {name: np.asarray(values) for name, values in source.groups.items()}
-    found = survey(source, model, POOL * batch, groups, options.progress)
+    found = survey(source, model, POOL * batch, groups, options.progress, threat)
     groups = {"class": found.y.numpy()} | groups
     if int(found.y.min()) < 0 or int(found.y.max()) >= classes:
         check_logits(torch.zeros(len(found.y), classes) - 1, found.y, model)  # names the row

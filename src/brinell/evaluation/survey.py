@@ -14,6 +14,7 @@ from brinell.data.sampling import Fingerprint
 from brinell.errors import InputError
 from brinell.models.classifier import Classifier
 from brinell.progress import Progress
+from brinell.threats import Threat
 
 
 class Survey(NamedTuple):
@@ -31,15 +32,20 @@ def blocks(n: int, size: int) -> Iterator[slice]:
 
 
 def survey(
-    source: Source, model: Classifier, size: int, groups: Mapping[str, np.ndarray[Any, Any]], progress: Progress
+    source: Source, model: Classifier, size: int, groups: Mapping[str, np.ndarray[Any, Any]], progress: Progress,
+    threat: Threat | None = None,
 ) -> Survey:  # fmt: skip
-    """Check all inputs against the model's bounds, and hash them. Raises InputError naming the rows at fault."""
+    """Check all inputs against the model's bounds and the threat set, if there is one, and hash them.
+
+    Raises InputError naming the rows at fault."""
     data, labels = Fingerprint(), []
     shape: tuple[int, ...] | None = None
     for rows in blocks(len(source), size):
         x, y = source.block(rows)
         try:
-            as_inputs(model, x)
+            inputs = as_inputs(model, x)
+            if threat is not None:
+                threat.check(inputs, model.bounds.to(inputs))
         except InputError as problem:
             raise type(problem)(f"rows {rows.start} to {rows.stop - 1}: {problem}") from problem
         if shape is not None and tuple(x.shape[1:]) != shape:

@@ -171,16 +171,15 @@ def _check_diagnosis(
     folder: Path, record: AuditRecord, subject: Subject, progress: Progress
 ) -> Iterator[Discrepancy]:  # fmt: skip
     """The findings of the record against those that the same checks make now."""
+    if record.settings.diagnose and record.diagnosis is None:
+        yield Discrepancy(RECORD, "the diagnosis is missing.")
     if record.diagnosis is None:
         return
     broken_by = read_examples(folder / EXAMPLES, record)["broken_by"]
     again = diagnose_run(subject, record, broken_by, record.settings.batch, progress)
-    there, here = (dict.fromkeys(diagnosis.findings) for diagnosis in (record.diagnosis, again))
-    for told in (finding for finding in there if finding not in here):
-        now = next((str(finding) for finding in here if finding.name == told.name), "there is no such check")
-        yield Discrepancy(RECORD, f"the diagnosis says {told} Looked at again: {now}")
-    missing = {finding.name for finding in here} - {finding.name for finding in there}
-    yield from (Discrepancy(RECORD, f"the diagnosis lacks the finding that {name}.") for name in sorted(missing))
+    there, here = ({str(finding) for finding in diagnosis.findings} for diagnosis in (record.diagnosis, again))
+    yield from (Discrepancy(RECORD, f"the diagnosis says, {text} It does not now.") for text in sorted(there - here))
+    yield from (Discrepancy(RECORD, f"the diagnosis now says, {text}") for text in sorted(here - there))
 
 
 def _differences(name: str, there: Any, here: Any) -> Iterator[str]:

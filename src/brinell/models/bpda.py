@@ -24,7 +24,11 @@ class BPDA(nn.Module):
 
     layer: an ``nn.Module`` or any callable, (N, ...) to (N, ...); it may leave the graph (numpy, ``no_grad``).
     backward: a differentiable callable whose output has the layer's shape; the identity by default. For a saturated
-        sigmoid, one of gentle slope; for k-winners or sign, a smooth function that runs alike, such as ``torch.tanh``.
+        sigmoid, one of gentle slope; for sign, ``torch.tanh``; for k-winners a soft edge, the units times
+        ``sigmoid((units - kth) / width)``, where ``kth`` is the k-th largest and ``width`` a tenth of their spread.
+
+    Inside a network, ``with_layers`` puts it in the place of a layer; around a whole network, ``backward`` may be
+    another one, such as an ``EOT`` of it.
 
     Parameters of ``layer`` get no gradient from it: it is for evaluation. Raises InputTypeError, InputError.
     Source: Athalye et al. 2018, arXiv:1802.00420."""
@@ -41,7 +45,7 @@ class BPDA(nn.Module):
         """``layer(x)``, (N, ...); its slope is that of ``backward(x)``."""
         with torch.no_grad():
             exact = self.layer(x.detach())
-        if not (torch.is_grad_enabled() and x.requires_grad):
+        if not torch.is_grad_enabled():  # inside EOT, ``x`` does not tell whether its gradient is wanted
             return exact
         stand_in = self.backward(x)
         if stand_in.shape != exact.shape:

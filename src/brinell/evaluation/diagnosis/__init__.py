@@ -25,6 +25,7 @@ from brinell.threats import Threat
 CHECKS: tuple[Check, ...] = (
     outputs.steady,
     outputs.apart,
+    outputs.decided,
     slope.exists,
     slope.of_cross_entropy,
     slope.everywhere,

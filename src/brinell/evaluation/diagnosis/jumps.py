@@ -19,8 +19,9 @@ _HALVINGS = 36
     "the output moves without jumps",
     cause="The forward pass is discontinuous: rounding (bit depth, JPEG, discretised inputs or logits), sign or "
     "threshold units, k-winners, argmax. Gradients do not see jumps.",
-    remedy=f"Give the layer a smooth stand-in for the backward pass, {STAND_IN}; and add an attack that needs no "
-    "gradients.",
+    remedy=f"Give the layer a smooth stand-in for the backward pass, {STAND_IN}: the identity for rounding, tanh for "
+    "signs, what a step rounds, for k-winners a soft edge (the units times a sigmoid of their lead on the k-th "
+    "largest); and add an attack that needs no gradients.",
     unless=(random, substituted),
 )
 def continuous(trial: Trial) -> Seen:

@@ -3,8 +3,9 @@
 import torch
 
 from brinell.evaluation.diagnosis.checks import Seen, averaged, check, random
-from brinell.evaluation.diagnosis.trial import Trial, relative, share, tolerance
+from brinell.evaluation.diagnosis.trial import MARGIN, Trial, relative, share, surely_above, tolerance
 from brinell.judge import logits_of
+from brinell.objectives import margin
 
 _ALONE = 8  # rows passed one by one
 
@@ -44,3 +45,18 @@ def apart(trial: Trial) -> Seen:
     figures = f"alone, rows differ from what they are in a batch by {float(off.median()):.2g} of their range of logits."
     close = float(off.median()) <= 10 * tolerance(logits)  # another algorithm may run for another batch size
     return Seen(figures, "ok" if close else "failed")
+
+
+@check(
+    "one logit is on top",
+    cause="The output saturates, so that several classes share the top logit: a softmax, a steep sigmoid or tanh, "
+    "clipped or rounded logits. A tie counts as right here, for the model and against the attacker: clean accuracy is "
+    "too high as well, and attacks see a flat surface.",
+    remedy='Judge what goes into the saturation: with_layers(net, {"NAME": nn.Identity()}) leaves a layer out that '
+    "only squashes the logits, and changes no decision but ties.",
+)
+def decided(trial: Trial) -> Seen:
+    """The true label does not share the top with another."""
+    tied = int((margin(trial.logits, trial.case.y) == 0).sum())
+    figures = f"another label has as large a logit as the true one on {share(tied, len(trial))}."
+    return Seen(figures, "ok" if surely_above(tied, len(trial), trial.level) <= MARGIN else "failed")
