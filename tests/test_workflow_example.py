@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from brinell.evaluation import read_demand
+from brinell.evaluation import read_demands
 from test_docs import complaint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +45,7 @@ def test_its_demands_can_be_read() -> None:
     (audit,) = (words for words in commands() if words[:2] == ["brinell", "audit"])
     demands = [after for word, after in itertools.pairwise(audit) if word == "--require"]
     assert len(demands) == 4
-    assert [str(read_demand(text)) for text in demands] == demands
+    assert [str(demand) for demand in read_demands(demands)] == demands
 
 
 def test_what_it_verifies_and_keeps_is_what_it_writes() -> None:

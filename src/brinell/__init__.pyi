@@ -67,5 +67,3 @@ from brinell.threats import threat as threat
 
 __version__: str
 __all__: list[str]
-
-def _exports() -> dict[str, str]: ...

@@ -13,20 +13,21 @@ def lazily(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
 
     The stub is the one list of the package's names, which type checkers read as well."""
 
-    @cache
-    def exports() -> dict[str, str]:
-        """Name to module."""
-        stub = ast.parse(Path(file).with_suffix(".pyi").read_text(encoding="utf-8"))
-        imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
-        return {alias.name: node.module or "" for node in imports for alias in node.names}
-
     def get(name: str) -> Any:
         if name == "__all__":
-            return sorted(exports())
-        if name not in exports():
+            return sorted(exports(file))
+        if name not in exports(file):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(exports()[name]), name)
+        value = getattr(import_module(exports(file)[name]), name)
         setattr(import_module(package), name, value)
         return value
 
-    return get, lambda: sorted([*vars(import_module(package)), *exports()])
+    return get, lambda: sorted([*vars(import_module(package)), *exports(file)])
+
+
+@cache
+def exports(file: str) -> dict[str, str]:
+    """The exports that stand in the stub beside ``file``: the names, and the modules that they come from."""
+    stub = ast.parse(Path(file).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: node.module or "" for node in imports for alias in node.names}

@@ -113,7 +113,7 @@ def test_an_option_takes_the_place_of_those_it_excludes(there: str, given: list[
         ("report: a: b", "this is no YAML (mapping values are not allowed here); write KEY: VALUE"),
         ("weights: !!python/object/apply:os.getcwd []", "this is no YAML (could not determine a constructor"),
         ("budget: soon", "budget: budget is 'soon'; give a time above 0"),
-        ("require: [robust>=0.5]", "require: the demand is 'robust>=0.5': there is no measure 'robust'; did you mean"),
+        ("require: [robust>=0.5]", "require: the demand is 'robust>=0.5', which is not understood; write"),
         ("require: worst_group:age>=0.5", "require: worst_group:age>=0.5 is demanded, but there is no group 'age'"),
         ("group: age", "group: there is no group 'age'"),
         ("bounds: 1:0", "bounds: "),

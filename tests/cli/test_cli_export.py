@@ -33,7 +33,7 @@ def test_a_missed_demand_is_exit_code_3_and_stands_in_the_file(run: Run, audited
     demands = ["--require", "clean_accuracy>=0.9", "--require", "worst_group:sex>=0.999"]
     ended = run("export", audited, "--as", "junit", "--out", "junit.xml", *demands)
     assert ended.code == 3
-    assert "error: worst_group:sex>=0.999: missed: the robust accuracy of sex " in ended.err
+    assert "error: worst_group:sex>=0.999 is missed: the robust accuracy of sex " in ended.err
     cases = ET.parse("junit.xml").getroot().iter("testcase")
     assert [case.find("failure") is not None for case in cases] == [False, True]
     assert run("export", audited, "--as", "markdown", *demands[:2]).code == 0
@@ -47,8 +47,8 @@ def test_a_missed_demand_is_exit_code_3_and_stands_in_the_file(run: Run, audited
         (["--as", "png", "--out", "png"], "no pictures of 256 levels"),
         (["--as", "csv", "--data", "toy.npz"], "--data is for --as png; leave it out with --as csv"),
         (["--as", "csv", "--require", "sound"], "shows no demands"),
-        (["--as", "junit", "--require", "speed>=1"], "'speed>=1' is not understood"),
-        (["--as", "junit", "--require", "gap:age<=0.1"], "these data have: class, site, sex"),
+        (["--as", "junit", "--require", "speed>=1"], "'speed>=1', which is not understood"),
+        (["--as", "junit", "--require", "gap:age<=0.1"], "there are: class, site, sex"),
         ([], "Missing option"),
     ],
 )

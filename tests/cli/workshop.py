@@ -9,6 +9,14 @@ import numpy as np
 
 N, FEATURES = 120, 8
 
+# A process that Ctrl-C reaches, also where the tests run in the background of a shell, which has SIGINT ignored there.
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from brinell.cli.app import main
+main()
+"""
+
 NETS = '''
 import os
 import time

@@ -188,7 +188,7 @@ def test_verdicts(outcome: str, met: tuple[bool, bool]) -> None:
 
 
 def test_what_cannot_be_told_is_refused_before_any_work() -> None:
-    with pytest.raises(InputError, match="names the group 'sex'; these data have: class, site"):
+    with pytest.raises(InputError, match="is demanded, but there is no group 'sex'; there are: class, site"):
         Demand.read("gap:sex<=0.1").check_possible(["site"], diagnose=True)
     with pytest.raises(InputError, match="sound needs the diagnosis"):
         Demand.read("sound").check_possible([], diagnose=False)
@@ -201,7 +201,7 @@ def test_a_rate_of_no_rows_meets_nothing() -> None:
     answer = Demand.read("robust_accuracy>=0").check(stands({}))
     assert not answer.met
     assert "undefined, since there are no rows" in answer.words
-    assert str(answer).startswith("robust_accuracy>=0: missed: ")
+    assert str(answer).startswith("robust_accuracy>=0 is missed: ")
     assert answer.facts() == {
         "demand": "robust_accuracy>=0", "met": False, "value": None, "bound": 0.0, "words": answer.words
     }  # fmt: skip

@@ -174,7 +174,8 @@ def test_weights_of_ones_own(saved, tmp_path):
     assert torch.equal(model.net.classifier.bias, weights["classifier.bias"])
 
 
-def test_what_is_not_there_is_said_after_the_cache_was_looked_at(transformers, caplog):
+def test_what_is_not_there_is_said_after_the_cache_was_looked_at(transformers, caplog, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # tests ask no server
     with (
         caplog.at_level(logging.WARNING, "brinell"),
         pytest.raises(InputError, match="hf:no/such@main cannot be loaded as"),

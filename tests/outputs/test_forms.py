@@ -282,7 +282,7 @@ def test_wrong_use_is_told(evil: Audit, tmp_path: Path) -> None:
         render(evil, "pdf")
     with pytest.raises(InputError, match=r"csv shows no demands; leave robust_accuracy>=0.9 out"):
         render(evil, "csv", require=DEMANDS)
-    with pytest.raises(InputError, match="names the group 'sex'"):
+    with pytest.raises(InputError, match="is demanded, but there is no group 'sex'"):
         export(evil, "junit", tmp_path / "a", require=["gap:sex<=0.1"])
     assert list(tmp_path.iterdir()) == []
 

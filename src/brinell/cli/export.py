@@ -72,4 +72,4 @@ def export(
         output.say(f"Written: {outputs.export(audit, form, out, require=demands)}")
     missed = [answer for demand in demands if not (answer := demand.check(audit)).met]
     if missed:
-        raise MissedError("; ".join(map(str, missed)))
+        raise MissedError("\n".join(map(str, missed)))

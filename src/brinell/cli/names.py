@@ -32,9 +32,10 @@ def data() -> list[str]:
 
 def _exported(room: str, table: str) -> list[str]:
     """What a room gives to the public, less the table of it all: the stub of the package tells."""
-    from brinell import _exports
+    import brinell
+    from brinell.lazy import exports
 
-    return [name for name, module in _exports().items() if module == room and name != table]
+    return [name for name, module in exports(brinell.__file__).items() if module == room and name != table]
 
 
 def among(names: Sequence[str] | Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:

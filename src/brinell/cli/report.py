@@ -24,7 +24,8 @@ def report(
     Example:
       brinell report runs/hard --out hard.html
     """
+    from brinell.cli import output
     from brinell.evaluation import load_audit
     from brinell.report import write_html
 
-    typer.echo(f"Report: {write_html(load_audit(run), out or run / 'report.html', title=title)}")
+    output.say(f"Report: {write_html(load_audit(run), out or run / 'report.html', title=title)}")

@@ -90,6 +90,7 @@ def describe(cascade: Cascade) -> tuple[AttackFacts, ...]:
             kind=type(attack).__name__,
             access=attack.access,
             probes=attack.probes,
+            carries=attack.carries,
             parameters=_parameters(attack),
         )
         for label, attack in zip(labels[1:], cascade, strict=True)

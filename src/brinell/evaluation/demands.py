@@ -40,7 +40,7 @@ class Answer(NamedTuple):
         return {"demand": str(self.demand), "met": self.met, "value": value, "bound": bound, "words": self.words}
 
     def __str__(self) -> str:
-        return f"{self.demand}: {'met' if self.met else 'missed'}: {self.words}"
+        return f"{self.demand} is {'met' if self.met else 'missed'}: {self.words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,11 @@ class Demand:
             return cls("verdict", text.strip())
         found = _TEXT.fullmatch(text.strip())
         if found is None or found["metric"] not in get_args(Metric) or found["metric"] == "verdict":
-            raise InputError(f"the demand {text!r} is not understood; write {EXAMPLES}.")
+            raise InputError(f"the demand is {text!r}, which is not understood; write {EXAMPLES}.")
         names = tuple(name.strip() for name in (found["groups"] or "").split(",") if name.strip())
         wanted = cls(found["metric"], _share(found["limit"], text), names)  # type: ignore[arg-type]  # checked above
         if found["comparison"] != wanted.comparison:
-            raise InputError(f"the demand {text!r} compares the wrong way; write {wanted}.")
+            raise InputError(f"the demand is {text!r}, which compares the wrong way; write {wanted}.")
         return wanted
 
     @property
@@ -105,9 +105,9 @@ class Demand:
         known = [*dict.fromkeys(["class", *(groups or ())])]
         for name in self.groups:
             if groups is not None and name not in known:
-                raise InputError(f"{self} names the group {name!r}; these data have: {', '.join(known)}.")
+                raise InputError(f"{self} is demanded, but there is no group {name!r}; there are: {', '.join(known)}.")
         if self.metric == "verdict" and not diagnose:
-            raise InputError(f"{self} needs the diagnosis, which was turned off; leave it on (diagnose=True).")
+            raise InputError(f"{self} needs the diagnosis; leave --no-diagnose (diagnose=False) out.")
 
     def out_of_reach(self, n: int) -> str:
         """Why ``n`` rows cannot meet this however good the model is, in words; empty where they can."""

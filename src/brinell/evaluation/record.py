@@ -73,6 +73,7 @@ class AttackFacts(Frozen):
     kind: str
     access: str = "gradients"  # what it sees of the model
     probes: bool = False  # whether it also asks the model where no gradient leads
+    carries: bool = False  # whether it goes on from the best point of earlier attacks
     parameters: dict[str, Any]
 
 

@@ -112,9 +112,10 @@ def account(record: AuditRecord, table: pa.Table) -> Iterator[str]:
         if not record.settings.alone:
             late = spent * (np.arange(len(labels)) > fell[:, None])
             yield from _sentence(f"{unit} were spent after the row fell", np.any(late > 0, axis=1))
-    for place, label in enumerate(labels) if record.settings.alone else ():
-        alone = _column(table, f"alone: {label}").astype(bool)
-        yield from _sentence(f"alone: {label} and broken_by disagree", (fell == place) & ~alone | wrong & alone)
+    for place, attack in enumerate(record.settings.cascade) if record.settings.alone else ():
+        alone = _column(table, f"alone: {attack.label}").astype(bool)
+        missed = (fell == place) & ~alone & (not attack.carries)  # alone, it starts elsewhere than in the cascade
+        yield from _sentence(f"alone: {attack.label} and broken_by disagree", missed | wrong & alone)
 
 
 def _column(table: pa.Table, name: str) -> _Numbers:
