@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from workshop import Run
+from workshop import INTERRUPTIBLE, Run
 
 from brinell.cli.config import FIELDS, read_config
 from brinell.cli.settings_file import checked, filled, read_answer
-
-START = "from brinell.cli.app import main; main()"
 
 
 def test_the_defaults_are_taken_and_said_where_nobody_can_answer(run: Run) -> None:
@@ -120,7 +118,7 @@ class Terminal:
     def __init__(self, folder: Path, *words: str) -> None:
         self._mine, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", START, *words], cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs,
+            [sys.executable, "-c", INTERRUPTIBLE, *words], cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs,
             start_new_session=True, env=os.environ | {"TERM": "xterm", "COLUMNS": "80"},
         )  # fmt: skip
         os.close(theirs)
