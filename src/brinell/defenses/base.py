@@ -12,7 +12,7 @@ from torch import Tensor
 from brinell.case import Case
 from brinell.errors import InputError
 from brinell.models.classifier import Classifier
-from brinell.models.state import same_modes
+from brinell.models.state import sloping
 
 
 class Recipe(ABC):
@@ -67,7 +67,6 @@ def check_share(**numbers: float) -> None:
 
 @contextmanager
 def attacking(model: Classifier) -> Iterator[None]:
-    """Eval mode while the attack looks for its examples; each module's own mode afterwards."""
-    with same_modes(model):
-        model.eval()
+    """Eval mode and frozen parameters while the attack looks for its examples; all as it was afterwards."""
+    with sloping(model):
         yield
