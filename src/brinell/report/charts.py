@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from brinell.evaluation.examples import whole_numbers
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -91,7 +93,7 @@ def course(audit: "Audit") -> Course:
 
 
 def _spent(table: "pa.Table", label: str, unit: str) -> NDArray[np.int64]:
-    gradients, forwards = (table[f"{name}: {label}"].to_numpy() for name in ("gradients", "forwards"))
+    gradients, forwards = (whole_numbers(table, f"{name}: {label}") for name in ("gradients", "forwards"))
     spent: dict[str, NDArray[np.int64]] = {
         "gradients": gradients, "forwards": forwards, "passes": 2 * gradients + forwards
     }  # fmt: skip

@@ -94,10 +94,10 @@ def gallery_of(audit: "Audit", share: int = 1) -> Gallery:
         return Gallery(missing=f"{FILE} is not in the run folder any more.")
     ids, x, x_adv = _read(path)
     shown = np.arange(min(len(ids), max(1, _BUDGET // share // x[0].size if image_like(x.shape[1:]) else _LISTED)))
-    try:
-        rows = audit.table.take(ids[shown]).to_pylist()
-    except IndexError as problem:
-        raise InputError(f"{path} names rows that the audit does not have. Run the audit again.") from problem
+    table, chosen = audit.table, ids[shown].tolist()
+    if not all(0 <= row < table.num_rows for row in chosen):
+        raise InputError(f"{path} names rows that the audit does not have. Run the audit again.")
+    rows = [table.slice(row, 1).to_pylist()[0] for row in chosen]
     return _hang(rows, class_names(audit.table), x[shown], x_adv[shown])._replace(kept=len(ids))
 
 
