@@ -13,15 +13,18 @@ class Frozen(BaseModel):
 
 
 class Sealed(Frozen):
-    """Facts with a sha256 over all the others, which an edit in the file breaks. It is no signature."""
+    """Facts with a sha256 over all the others, which an edit in the file breaks. It is no signature.
+
+    Facts that nobody set are not among them: a file from before a fact was known keeps its sha256."""
 
     sha256: str = ""
 
     @property
     def seal(self) -> str:
         """The sha256 that the other facts have now."""
-        return hashlib.sha256(self.model_dump_json(exclude={"sha256"}).encode()).hexdigest()
+        return hashlib.sha256(self.model_dump_json(exclude={"sha256"}, exclude_unset=True).encode()).hexdigest()
 
     def sealed(self) -> Self:
-        """The same facts with their sha256 filled in."""
-        return self.model_copy(update={"sha256": self.seal})
+        """The same facts with their sha256 filled in; all of them count as set."""
+        whole = self.model_validate(self.model_dump())
+        return whole.model_copy(update={"sha256": whole.seal})

@@ -7,10 +7,13 @@ from pathlib import Path
 from brinell.attacks import Attack
 from brinell.cli.loading import Loaded
 from brinell.cli.output import cell, say, say_pairs, say_table
+from brinell.data import classes_of
 from brinell.errors import InputError
 from brinell.evaluation import Answer, Audit, Demand, Diagnosis, GroupGap, GroupRow
 from brinell.evaluation.cascades import describe
+from brinell.evaluation.labels import labels_of
 from brinell.evaluation.record import StageResult
+from brinell.outputs.escaping import visible
 from brinell.report.words import evidence, sight
 from brinell.threats import Ball
 
@@ -37,7 +40,8 @@ def say_plan(
     loaded: Loaded, target: int | None, cascade: Sequence[Attack], protocol: str, given: Path | None = None
 ) -> None:  # fmt: skip
     """What is about to be measured, in words, before any number. given: a file of examples, judged first."""
-    wants = "any label but the true one" if target is None else f"the label {target}"
+    names = labels_of(classes_of(loaded.source) or loaded.model.classes)
+    wants = "any label but the true one" if target is None else f"the label {visible(str(names.get(target, target)))}"
     attacks = describe(tuple(cascade))
     labels = [*([f"examples from {given.name}"] if given else []), *(each.label for each in attacks)]
     steps = ", then ".join(labels)
@@ -160,7 +164,7 @@ def _gap_words(gap: GroupGap) -> str:
 
 
 def _name(group: object) -> str:
-    return " / ".join(map(str, group)) if isinstance(group, tuple) else str(group)
+    return " / ".join(map(_name, group)) if isinstance(group, tuple) else visible(str(group))
 
 
 def _flag(row: GroupRow) -> str:

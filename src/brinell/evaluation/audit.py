@@ -13,6 +13,7 @@ from brinell.evaluation.examples import read_examples
 from brinell.evaluation.files import ADVERSARIAL, EXAMPLES, RECORD, Scratch
 from brinell.evaluation.findings import Diagnosis, Soundness
 from brinell.evaluation.groups import GroupGap, GroupRow, as_table, by_group, group_gap, worst_group
+from brinell.evaluation.labels import Label
 from brinell.evaluation.record import AuditRecord, read_record
 from brinell.statistics import Rate
 
@@ -73,15 +74,15 @@ class Audit:
 
     def by_group(self, *names: str) -> list[GroupRow]:
         """Rates for each group of an attribute, such as "class", or of the intersection of several."""
-        return by_group(self.table, names)
+        return by_group(self.table, names, classes=self.record.settings.data.classes)
 
     def worst_group(self, *names: str) -> GroupRow:
         """The group with the lowest robust accuracy, with simultaneous (Bonferroni) intervals."""
-        return worst_group(self.table, names)
+        return worst_group(self.table, names, self.record.settings.data.classes)
 
     def gap(self, *names: str) -> GroupGap:
         """Robust accuracy of the best group less that of the worst, with a simultaneous interval."""
-        return group_gap(self.table, names)
+        return group_gap(self.table, names, self.record.settings.data.classes)
 
     def to_pandas(self, *names: str) -> "DataFrame":
         """The table of examples as a data frame, a row per example; with names of groups a row per group.
@@ -152,6 +153,7 @@ def _group(audit: Audit, name: str) -> dict[str, Any]:
 
 
 def _row(row: GroupRow) -> dict[str, Any]:
-    return row._asdict() | {
+    name = {"name": str(row.group)} if isinstance(row.group, Label) else {}
+    return row._asdict() | name | {
         "clean_accuracy": row.clean_accuracy.facts(), "robust_accuracy": row.robust_accuracy.facts(),
     }  # fmt: skip

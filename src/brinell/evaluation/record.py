@@ -29,13 +29,17 @@ class ModelFacts(Frozen):
 
 
 class DataFacts(Frozen):
-    """What it was attacked on."""
+    """What it was attacked on.
+
+    classes: their names by number; columns: the names of the values of a row. None where nobody knows any."""
 
     name: str
     sha256: str
     n: int
     shape: tuple[int, ...]
     groups: tuple[str, ...]
+    classes: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
 
 
 class Origin(Frozen):
@@ -176,7 +180,7 @@ def write_json(model: BaseModel, path: Path) -> None:
 
 def as_json(model: BaseModel) -> str:
     """The text of ``model`` as it stands in a file."""
-    return model.model_dump_json(indent=2) + "\n"
+    return model.model_dump_json(indent=2, exclude_unset=isinstance(model, Sealed)) + "\n"
 
 
 def read_clock(path: Path) -> Clock:

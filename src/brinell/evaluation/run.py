@@ -13,7 +13,7 @@ import torch
 
 from brinell.attacks.base import POOL
 from brinell.case import Case, batch_for, check_logits, check_parts, make_case, never
-from brinell.data import Source
+from brinell.data import Source, classes_of, columns_of
 from brinell.errors import ModelFailedError
 from brinell.evaluation.blocks import Block, clean_block, confirm_again, run_stage
 from brinell.evaluation.budget import Budget, Purse
@@ -159,7 +159,10 @@ def _settings(  # noqa: PLR0913 - a record has many fields
             parameters=sum(p.numel() for p in model.parameters()), normalize=model.normalizes,
             origin=None if options.origin is None else str(options.origin),
         ),
-        data=DataFacts(name=source.name, sha256=found.sha256, n=len(source), shape=found.shape, groups=groups),
+        data=DataFacts(
+            name=source.name, sha256=found.sha256, n=len(source), shape=found.shape, groups=groups,
+            classes=classes_of(source) or model.classes, columns=columns_of(source),
+        ),
         threat=str(threat), goal=goal_text(goal), effort=options.effort, cascade=describe(cascade),
         alone=options.alone, seed=options.seed, precision=model.precision, batch=batch,
         block=POOL * batch, examples=options.examples, diagnose=options.diagnose,

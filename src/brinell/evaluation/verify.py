@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from brinell.case import check_parts
-from brinell.data import Source
+from brinell.data import Source, classes_of, columns_of
 from brinell.errors import InputError, InputMissingError
 from brinell.evaluation.examples import read_examples
 from brinell.evaluation.files import ADVERSARIAL, CLOCK, EXAMPLES, RECORD, sha256
@@ -143,6 +143,9 @@ def _check_data(record: AuditRecord, source: Source, found: Survey) -> Iterator[
         "groups": (facts.groups, tuple({"class": None} | dict(source.groups))),
         "sha256": (facts.sha256, found.sha256),
     }
+    for what, there, name in (("classes", facts.classes, classes_of), ("columns", facts.columns, columns_of)):
+        if there and (known := name(source)):
+            here |= {f"names of {what}": (there, known)}
     yield from _compare("the data", here)
 
 

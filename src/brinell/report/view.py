@@ -88,7 +88,7 @@ def view_of(name: str, audit: "Audit", share: int = 1) -> View:
 
     Raises InputError where the run folder is damaged."""
     record = audit.record
-    names = charts.class_names(audit.table)
+    names = charts.class_names(audit.table, record.settings.data.classes)
     groups = tuple(_group(audit, group) for group in record.settings.data.groups)
     curve = read_curve(audit.folder, record)
     clock = audit.folder / CLOCK

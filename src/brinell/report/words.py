@@ -1,9 +1,10 @@
 """Records put into words, and numbers into text."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from brinell.evaluation.labels import labels_of
 from brinell.shapes import image_like
 
 if TYPE_CHECKING:  # the rooms below import torch; the report needs only what their objects hold
@@ -23,6 +24,7 @@ _UNITS = {
     "passes": "passes (a gradient is two, forward and backward)",
 }
 
+_LISTED = 50  # items of a setting, such as the names of classes: run.json has them all
 _SIGHT = ("gradients", "scores", "labels")  # the most first
 
 
@@ -63,7 +65,8 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(plain, value)) or "none"
+        more = f" and {len(value) - _LISTED:,} more" if len(value) > _LISTED else ""
+        return ", ".join(map(plain, value[:_LISTED])) + more or "none"
     return str(value)
 
 
@@ -71,7 +74,7 @@ def attacker(record: "AuditRecord") -> str:
     """The threat model: what the attacker sees, may do, and wants."""
     facts = record.settings
     may = reach(facts.threat, facts.data.shape)
-    return f"{sight(facts.cascade)}, {may}, {within(facts.model.bounds)}, and {wish(facts.goal)}."
+    return f"{sight(facts.cascade)}, {may}, {within(facts.model.bounds)}, and {wish(facts.goal, facts.data.classes)}."
 
 
 def reach(threat: str, shape: tuple[int, ...]) -> str:
@@ -110,14 +113,15 @@ def _fraction(eps: str) -> str:
     return eps
 
 
-def wish(goal: str) -> str:
-    """What the attacker is after."""
+def wish(goal: str, classes: Sequence[str] | None = None) -> str:
+    """What the attacker is after. classes: the names of the labels."""
     kind, _, rest = goal.partition(" ")
     if kind == "away":
         return "wants any wrong label"
     if rest.startswith("labels"):
         return f"wants a chosen wrong label for each row ({rest})"
-    return f"wants the wrong label {rest}" if kind == "toward" else f"wants: {goal}"
+    wanted = labels_of(classes).get(int(rest), rest) if rest.isdecimal() else rest
+    return f"wants the wrong label {wanted}" if kind == "toward" else f"wants: {goal}"
 
 
 def protocol(record: "AuditRecord") -> str:
