@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 
 from brinell.case import Case, as_inputs, as_labels, check_parts, is_count, make_case
 from brinell.data import Source
-from brinell.defenses.base import Recipe
+from brinell.defenses.base import Recipe, parameters_of
 from brinell.defenses.guard import Guard, hold_out
 from brinell.defenses.log import EpochResult, TrainingLog
 from brinell.draws import Draws
@@ -131,10 +131,9 @@ def _extend(log: TrainingLog, result: EpochResult, guard: Guard | None) -> Train
 
 
 def _new_log(source: Source, threat: Threat, recipe: Recipe, course: Course, held_out: int) -> TrainingLog:
-    parameters = {field.name: getattr(recipe, field.name) for field in fields(recipe)}  # type: ignore[arg-type]
     small = recipe.guarded and not held_out
     return TrainingLog(
-        recipe=type(recipe).__name__, parameters=parameters, threat=str(threat), data=source.name, n=len(source),
+        recipe=type(recipe).__name__, parameters=parameters_of(recipe), threat=str(threat), data=source.name, n=len(source),
         held_out=held_out, planned_epochs=course.epochs, batch_size=course.batch, lr=course.lr, seed=course.seed,
         notes=("Too few rows to hold some out: nobody checked for catastrophic overfitting.",) if small else (),
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from brinell.attacks.loop import move
@@ -31,13 +30,12 @@ class Tutorial(Recipe):
     def backward(self, batch: Case, done: float) -> Tensor:  # noqa: ARG002 - the same from first to last
         """Two forward and two backward passes, one graph at a time."""
         loss, x_adv = self._clean_pass(batch)
-        return loss + train_on(batch.model, x_adv, batch.y, self.adversarial_weight)
+        return loss + train_on(batch, x_adv, self.adversarial_weight)
 
     def _clean_pass(self, batch: Case) -> tuple[Tensor, Tensor]:
         """The clean loss, detached, and the FGSM inputs; all else of it is gone when the next pass begins."""
         x = batch.x.detach().requires_grad_()
-        loss = self.clean_weight * F.cross_entropy(batch.model(x), batch.y)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = train_on(batch, x, self.clean_weight)
         assert x.grad is not None
         with torch.no_grad():
-            return loss.detach(), move(batch, batch.x, x.grad, share=1.0)
+            return loss, move(batch, batch.x, x.grad, share=1.0)
