@@ -23,6 +23,7 @@ from brinell.defenses import AWP as AWP
 from brinell.defenses import NFGSM as NFGSM
 from brinell.defenses import RECIPES as RECIPES
 from brinell.defenses import TRADES as TRADES
+from brinell.defenses import DefensiveDistillation as DefensiveDistillation
 from brinell.defenses import FastFGSM as FastFGSM
 from brinell.defenses import Gaussian as Gaussian
 from brinell.defenses import PGDTraining as PGDTraining

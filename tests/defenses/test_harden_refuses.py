@@ -46,7 +46,7 @@ def test_a_frozen_model_is_refused() -> None:
         harden(br.Standard(), model)
 
 
-NUMBERS = [(kind, field.name) for kind in br.RECIPES.values() for field in fields(kind)]
+NUMBERS = [(kind, field.name) for kind in br.RECIPES.values() for field in fields(kind) if field.name != "recipe"]
 
 
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)

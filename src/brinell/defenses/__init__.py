@@ -1,13 +1,16 @@
 """Defenses: recipes to train a harder model. Add one: a file here and a line in ``RECIPES``."""
 
 from brinell.defenses.awp import AWP
-from brinell.defenses.base import Recipe
+from brinell.defenses.base import Lesson, Recipe, lesson_of
+from brinell.defenses.distillation import DefensiveDistillation
 from brinell.defenses.fast import FastFGSM
 from brinell.defenses.gaussian import Gaussian
 from brinell.defenses.log import EpochResult, TrainingLog
 from brinell.defenses.nfgsm import NFGSM
+from brinell.defenses.options import Training
 from brinell.defenses.pgd import PGDTraining
 from brinell.defenses.standard import Standard
+from brinell.defenses.step import Learner
 from brinell.defenses.trades import TRADES
 from brinell.defenses.training import Course, OnEpoch, train
 from brinell.defenses.tutorial import Tutorial
@@ -21,6 +24,7 @@ RECIPES: dict[str, type[Recipe]] = {
     "TRADES": TRADES,
     "AWP": AWP,
     "Gaussian": Gaussian,
+    "DefensiveDistillation": DefensiveDistillation,
 }
 
 __all__ = [
@@ -32,11 +36,16 @@ __all__ = [
     "TRADES",
     "AWP",
     "Gaussian",
+    "DefensiveDistillation",
     "RECIPES",
     "Course",
     "EpochResult",
+    "Learner",
+    "Lesson",
     "OnEpoch",
     "Recipe",
+    "Training",
     "TrainingLog",
+    "lesson_of",
     "train",
 ]
