@@ -5,6 +5,7 @@ from brinell.api import diagnose as diagnose
 from brinell.api import harden as harden
 from brinell.api import robustness_curve as robustness_curve
 from brinell.api import spread as spread
+from brinell.api import training_cost as training_cost
 from brinell.api import verify as verify
 from brinell.attacks import APGD as APGD
 from brinell.attacks import ATTACKS as ATTACKS
@@ -24,6 +25,7 @@ from brinell.defenses import FastFGSM as FastFGSM
 from brinell.defenses import PGDTraining as PGDTraining
 from brinell.defenses import Standard as Standard
 from brinell.defenses import Tutorial as Tutorial
+from brinell.defenses.cost import TrainingCost as TrainingCost
 from brinell.errors import InputError as InputError
 from brinell.evaluation import Audit as Audit
 from brinell.evaluation import Comparison as Comparison

@@ -1,6 +1,7 @@
 """Defenses: recipes to train a harder model. Add one: a file here and a line in ``RECIPES``."""
 
 from brinell.defenses.base import Recipe
+from brinell.defenses.cost import TrainingCost, measure
 from brinell.defenses.fast import FastFGSM
 from brinell.defenses.log import EpochResult, TrainingLog
 from brinell.defenses.pgd import PGDTraining
@@ -25,6 +26,8 @@ __all__ = [
     "EpochResult",
     "OnEpoch",
     "Recipe",
+    "TrainingCost",
     "TrainingLog",
+    "measure",
     "train",
 ]
