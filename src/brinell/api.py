@@ -11,7 +11,7 @@ from brinell.attacks import Attack, Found
 from brinell.attacks.base import POOL
 from brinell.case import Case, check_logits, check_parts, make_case
 from brinell.data import Source, read
-from brinell.defenses import Course, OnEpoch, Recipe, TrainingCost, measure, train
+from brinell.defenses import Ask, Course, OnEpoch, Recipe, Training, TrainingCost, measure, train
 from brinell.errors import InputError, InputTypeError, ModelFailedError
 from brinell.evaluation import (
     Audit,
@@ -233,7 +233,8 @@ def harden(
 
 def training_cost(
     model: Classifier, data: Any, threat: Threat, *, recipe: Recipe, epochs: int | None = None,
-    batch_size: int | None = None, seed: int = 0, steps: int = 5, progress: Progress = silent,
+    batch_size: int | None = None, seed: int = 0, options: Training | None = None, steps: int = 5,
+    progress: Progress = silent,
 ) -> TrainingCost:  # fmt: skip
     """Measure what ``harden`` with the same arguments will cost: a few steps, on your model, rows and machine.
 
@@ -241,7 +242,8 @@ def training_cost(
     Returns a TrainingCost: ``.seconds`` of the whole training from the quickest and the slowest step, ``.peak`` in
     bytes, ``.gradients`` for each row of a batch, and more. Raises InputError, InputTypeError."""
     course = _course(recipe, epochs, batch_size, None, seed)
-    return measure(model, _read(model, data, None, progress), threat, recipe, course, steps, progress)
+    ask = Ask(course.epochs, course.batch, seed, steps, options or Training())
+    return measure(model, _read(model, data, None, progress), threat, recipe, ask, progress)
 
 
 def _course(recipe: object, epochs: int | None, batch: int | None, lr: float | None, seed: int) -> Course:

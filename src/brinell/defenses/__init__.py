@@ -1,11 +1,13 @@
 """Defenses: recipes to train a harder model. Add one: a file here and a line in ``RECIPES``."""
 
-from brinell.defenses.base import Recipe
-from brinell.defenses.cost import TrainingCost, measure
+from brinell.defenses.base import Lesson, Recipe, lesson_of
+from brinell.defenses.cost import Ask, TrainingCost, measure
 from brinell.defenses.fast import FastFGSM
 from brinell.defenses.log import EpochResult, TrainingLog
+from brinell.defenses.options import Training
 from brinell.defenses.pgd import PGDTraining
 from brinell.defenses.standard import Standard
+from brinell.defenses.step import Learner
 from brinell.defenses.training import Course, OnEpoch, train
 from brinell.defenses.tutorial import Tutorial
 
@@ -22,12 +24,17 @@ __all__ = [
     "FastFGSM",
     "PGDTraining",
     "RECIPES",
+    "Ask",
     "Course",
     "EpochResult",
+    "Learner",
+    "Lesson",
     "OnEpoch",
     "Recipe",
+    "Training",
     "TrainingCost",
     "TrainingLog",
+    "lesson_of",
     "measure",
     "train",
 ]
