@@ -16,6 +16,9 @@ from brinell.attacks import PGD as PGD
 from brinell.attacks import BasinHopping as BasinHopping
 from brinell.attacks import MomentumPGD as MomentumPGD
 from brinell.attacks import Square as Square
+from brinell.choosing import Advice as Advice
+from brinell.choosing import Situation as Situation
+from brinell.choosing import advise as advise
 from brinell.data import Frame as Frame
 from brinell.data import read_dataset as read_dataset
 from brinell.data import read_images as read_images
