@@ -5,6 +5,7 @@ from brinell.api import diagnose as diagnose
 from brinell.api import harden as harden
 from brinell.api import robustness_curve as robustness_curve
 from brinell.api import spread as spread
+from brinell.api import training_cost as training_cost
 from brinell.api import verify as verify
 from brinell.attacks import APGD as APGD
 from brinell.attacks import ATTACKS as ATTACKS
@@ -15,6 +16,9 @@ from brinell.attacks import PGD as PGD
 from brinell.attacks import BasinHopping as BasinHopping
 from brinell.attacks import MomentumPGD as MomentumPGD
 from brinell.attacks import Square as Square
+from brinell.choosing import Advice as Advice
+from brinell.choosing import Situation as Situation
+from brinell.choosing import advise as advise
 from brinell.data import Frame as Frame
 from brinell.data import read_dataset as read_dataset
 from brinell.data import read_images as read_images
@@ -29,6 +33,7 @@ from brinell.defenses import Gaussian as Gaussian
 from brinell.defenses import PGDTraining as PGDTraining
 from brinell.defenses import Standard as Standard
 from brinell.defenses import Tutorial as Tutorial
+from brinell.defenses.cost import TrainingCost as TrainingCost
 from brinell.errors import InputError as InputError
 from brinell.evaluation import Audit as Audit
 from brinell.evaluation import Comparison as Comparison

@@ -11,7 +11,7 @@ from brinell.attacks import Attack, Found
 from brinell.attacks.base import POOL
 from brinell.case import Case, check_logits, check_parts, make_case
 from brinell.data import Source, read
-from brinell.defenses import Course, OnEpoch, Recipe, train
+from brinell.defenses import Ask, Course, OnEpoch, Recipe, Training, TrainingCost, measure, train
 from brinell.errors import InputError, InputTypeError, ModelFailedError
 from brinell.evaluation import (
     Audit,
@@ -227,13 +227,33 @@ def harden(
     Returns a new Classifier in eval mode; its ``training_log`` has the settings, every epoch and notes in words.
     The model starts from the weights that it has. Same seed, same weights, on one machine.
     Raises InputError, InputTypeError; also where the loss is no longer finite."""
+    course = _course(recipe, epochs, batch_size, lr, seed)
+    return train(model, _read(model, data, None, progress), threat, recipe, course, progress, on_epoch)
+
+
+def training_cost(
+    model: Classifier, data: Any, threat: Threat, *, recipe: Recipe, epochs: int | None = None,
+    batch_size: int | None = None, seed: int = 0, options: Training | None = None, steps: int = 5,
+    progress: Progress = silent,
+) -> TrainingCost:  # fmt: skip
+    """Measure what ``harden`` with the same arguments will cost: a few steps, on your model, rows and machine.
+
+    Nothing is trained: the steps are taken by a copy of the model. steps: how many are timed; three more come first.
+    Returns a TrainingCost: ``.seconds`` of the whole training from the quickest and the slowest step, ``.peak`` in
+    bytes, ``.gradients`` for each row of a batch, and more. Raises InputError, InputTypeError."""
+    course = _course(recipe, epochs, batch_size, None, seed)
+    ask = Ask(course.epochs, course.batch, seed, steps, options or Training())
+    return measure(model, _read(model, data, None, progress), threat, recipe, ask, progress)
+
+
+def _course(recipe: object, epochs: int | None, batch: int | None, lr: float | None, seed: int) -> Course:
+    """What the caller chose, and the recipe's own choice of the rest."""
     if not isinstance(recipe, Recipe):
         raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
-    course = Course(
-        recipe.epochs if epochs is None else epochs, recipe.batch if batch_size is None else batch_size,
+    return Course(
+        recipe.epochs if epochs is None else epochs, recipe.batch if batch is None else batch,
         recipe.lr if lr is None else lr, seed,
     )  # fmt: skip
-    return train(model, _read(model, data, None, progress), threat, recipe, course, progress, on_epoch)
 
 
 def _read(model: object, data: Any, groups: Mapping[str, Any] | None, progress: Progress) -> Source:

@@ -95,6 +95,7 @@ def test_the_options_of_all_commands_are_tried() -> None:
 def test_the_examples_run_one_after_the_other(run: Run) -> None:
     shorter = {
         "init": [],
+        "advise": [],
         "harden": ["--epochs", "1", "--n", "400"],
         "attack": ["-p", "steps=2", "--n", "20"],
         "audit": ["--effort", "quick", "--n", "20"],

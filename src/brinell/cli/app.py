@@ -9,6 +9,7 @@ import typer
 
 from brinell import __version__
 from brinell.cli import completion, options, screen
+from brinell.cli.advise import advise
 from brinell.cli.attack import attack
 from brinell.cli.attacks import attacks
 from brinell.cli.audit import audit
@@ -49,7 +50,7 @@ def on_screen(command: Callable[..., None]) -> Callable[..., None]:
     return shown
 
 
-for command in (demo, init, audit, report, verify, compare, export, curve, attack, harden, attacks):
+for command in (demo, init, advise, audit, report, verify, compare, export, curve, attack, harden, attacks):
     app.command(cls=completion.Command)(on_screen(command))
 
 

@@ -2,6 +2,7 @@
 
 from brinell.defenses.awp import AWP
 from brinell.defenses.base import Lesson, Recipe, lesson_of
+from brinell.defenses.cost import Ask, TrainingCost, measure
 from brinell.defenses.distillation import DefensiveDistillation
 from brinell.defenses.fast import FastFGSM
 from brinell.defenses.gaussian import Gaussian
@@ -38,6 +39,7 @@ __all__ = [
     "Gaussian",
     "DefensiveDistillation",
     "RECIPES",
+    "Ask",
     "Course",
     "EpochResult",
     "Learner",
@@ -45,7 +47,9 @@ __all__ = [
     "OnEpoch",
     "Recipe",
     "Training",
+    "TrainingCost",
     "TrainingLog",
     "lesson_of",
+    "measure",
     "train",
 ]
