@@ -1,5 +1,6 @@
 """Who breaks first: rates by group, the worst group, and the gap, from the table of examples."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +17,15 @@ MISSING = "(missing)"
 class GroupRow(NamedTuple):
     """One group: its value (a tuple of values for an intersection), its size and its rates.
 
-    ``small`` says that it has too few rows to speak of (fewer than 30)."""
+    ``small`` says that it has too few rows to speak of (fewer than 30). certified_accuracy: the lower bound, where the
+    audit was asked for a certificate."""
 
     group: Any
     n: int
     clean_accuracy: Rate
     robust_accuracy: Rate
     small: bool
+    certified_accuracy: Rate | None = None
 
 
 class GroupGap(NamedTuple):
@@ -40,21 +43,36 @@ def by_group(table: pa.Table, names: tuple[str, ...], level: float = LEVEL) -> l
     """A row for each group of the attribute, or of the intersection of several, in the order of their values.
 
     Raises InputError on an unknown attribute."""
+    yes = {
+        "clean": pc.equal(table["clean_prediction"], table["label"]),
+        "robust": pc.is_null(table["broken_by"]),
+    } | ({"certified": table["certified"]} if "certified" in table.column_names else {})
+    return [
+        GroupRow(group, n, rates["clean"], rates["robust"], n < SMALL, rates.get("certified"))
+        for group, n, rates in rates_by_group(table, names, yes, level)
+    ]
+
+
+def rates_by_group(
+    table: pa.Table, names: tuple[str, ...], yes: Mapping[str, Any], level: float = LEVEL
+) -> list[tuple[Any, int, dict[str, Rate]]]:
+    """Each group of the attribute, or of the intersection of several, in the order of their values, with its size and
+    the rate of each column ``yes`` of booleans.
+
+    Raises InputError on an unknown attribute."""
     columns = [f"group_{name}" for name in names]
     known = [name.removeprefix("group_") for name in table.column_names if name.startswith("group_")]
     for name in names:
         if name not in known:
-            raise InputError(f"there is no group {name!r}; this audit has: {', '.join(known)}.")
+            raise InputError(f"there is no group {name!r}; there are: {', '.join(known)}.")
     if not names or len(set(names)) < len(names):
-        raise InputError(f"the groups are {names}; name at least one, each once; this audit has: {', '.join(known)}.")
-    right = pc.cast(pc.equal(table["clean_prediction"], table["label"]), pa.int64())
-    robust = pc.cast(pc.is_null(table["broken_by"]), pa.int64())
-    counted = (
-        table.select(columns).append_column("right", right).append_column("robust", robust)
-        .group_by(columns).aggregate([("right", "sum"), ("robust", "sum"), ("robust", "count")])
-    ).to_pylist()  # fmt: skip
-    rows = [_row(entry, columns, level) for entry in counted]
-    return sorted(rows, key=lambda row: _order(row.group))
+        raise InputError(f"the groups are {names}; name at least one, each once; there are: {', '.join(known)}.")
+    counted = table.select(columns)
+    for name, column in yes.items():
+        counted = counted.append_column(name, pc.cast(column, pa.int64()))
+    wanted = [(name, way) for name in yes for way in ("sum", "count")]
+    rows = [_row(entry, columns, yes, level) for entry in counted.group_by(columns).aggregate(wanted).to_pylist()]
+    return sorted(rows, key=lambda row: _order(row[0]))
 
 
 def group_values(table: pa.Table, name: str) -> dict[Any, NDArray[np.bool_]]:
@@ -70,7 +88,10 @@ def worst_group(table: pa.Table, names: tuple[str, ...]) -> GroupRow:
     rows = _speaking(by_group(table, names))
     raised = simultaneous([row.robust_accuracy for row in rows])
     rate, row = min(zip(raised, rows, strict=True), key=lambda pair: pair[0].value)
-    return row._replace(robust_accuracy=rate, clean_accuracy=row.clean_accuracy.at_level(rate.level))
+    certified = row.certified_accuracy and row.certified_accuracy.at_level(rate.level)
+    return row._replace(
+        robust_accuracy=rate, clean_accuracy=row.clean_accuracy.at_level(rate.level), certified_accuracy=certified
+    )
 
 
 def group_gap(table: pa.Table, names: tuple[str, ...]) -> GroupGap:
@@ -90,7 +111,8 @@ def as_table(rows: list[GroupRow], names: tuple[str, ...]) -> pa.Table:
         alike = len({type(value) for value in values}) == 1
         columns[name] = values if alike else [str(value) for value in values]  # numbers beside "(missing)"
     columns |= {"n": [row.n for row in rows], "small": [row.small for row in rows]}
-    for rate in ("clean_accuracy", "robust_accuracy"):
+    certified = ("certified_accuracy",) if rows[0].certified_accuracy is not None else ()
+    for rate in ("clean_accuracy", "robust_accuracy", *certified):
         rates: list[Rate] = [getattr(row, rate) for row in rows]
         columns[rate] = [each.value for each in rates]
         columns[f"{rate}_low"] = [each.low for each in rates]
@@ -102,13 +124,12 @@ def _speaking(rows: list[GroupRow]) -> list[GroupRow]:
     return [row for row in rows if not row.small] or rows
 
 
-def _row(entry: dict[str, Any], columns: list[str], level: float) -> GroupRow:
+def _row(
+    entry: dict[str, Any], columns: list[str], yes: Iterable[str], level: float
+) -> tuple[Any, int, dict[str, Rate]]:
     values = tuple(MISSING if entry[column] is None else entry[column] for column in columns)
-    n = entry["robust_count"]
-    return GroupRow(
-        values if len(values) > 1 else values[0], n,
-        Rate(entry["right_sum"], n, level), Rate(entry["robust_sum"], n, level), n < SMALL,
-    )  # fmt: skip
+    rates = {name: Rate(entry[f"{name}_sum"], entry[f"{name}_count"], level) for name in yes}
+    return values if len(values) > 1 else values[0], next(iter(rates.values())).n, rates
 
 
 def _order(group: Any) -> Any:
