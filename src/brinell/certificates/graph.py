@@ -110,13 +110,13 @@ def _pass(
     if node.op == "call_module":
         layer = layers[str(node.target)]
         rule = _known(MODULES.get(kind(layer)))
-        _check_in_place(node, getattr(layer, "inplace", False))
+        _check_in_place(node, getattr(layer, "inplace", False), layers)
         return rule(how, layer, *args, **named)
     if node.op == "call_method":
         return _known(METHODS.get(str(node.target)))(how, *args, **named)
     rule = _known(FUNCTIONS.get(node.target))
     named, args, changes = _by_name(node.target, args, named)
-    _check_in_place(node, changes)
+    _check_in_place(node, changes, layers)
     return rule(how, *args, **named)
 
 
@@ -152,15 +152,15 @@ def _by_name(function: Any, args: Any, named: Any) -> tuple[dict[str, Any], Any,
     return {name: value for name, value in given.items() if name != first}, (given[first],), changes
 
 
-def _check_in_place(node: fx.Node, changes: bool) -> None:
+def _check_in_place(node: fx.Node, changes: bool, layers: Mapping[str, nn.Module]) -> None:
     """Raise NoRuleError where a step changes in place what a later step reads as well."""
     given = node.args[0] if node.args else None
     while changes and isinstance(given, fx.Node):
         readers = [user for user in given.users if user.target not in ("size", "dim", getattr)]
         if len(readers) > 1:
             raise NoRuleError("it changes in place what another step reads as well; leave inplace out")
-        alias = given.target in ALIASES or given.op == "call_module"
-        given = given.args[0] if alias and given.args else None
+        does = kind(layers[str(given.target)]) if given.op == "call_module" else given.target
+        given = given.args[0] if does in ALIASES and given.args else None
 
 
 def _check_rows(value: Any, x: Interval) -> None:

@@ -120,8 +120,12 @@ FUNCTIONS: dict[Any, Rule] = {
     operator.truediv: rules.divide,
     operator.getitem: rules.chosen(operator.getitem),
     getattr: rules.attribute,
-    **{way: rules.reshaped(way) for way in (torch.flatten, torch.reshape, torch.permute, torch.transpose)},
-    **{way: rules.reshaped(way) for way in (torch.squeeze, torch.unsqueeze)},
+    torch.flatten: rules.reshaped(torch.flatten),
+    torch.reshape: rules.reshaped(torch.reshape),
+    torch.permute: rules.reshaped(torch.permute),
+    torch.transpose: rules.reshaped(torch.transpose),
+    torch.squeeze: rules.reshaped(torch.squeeze),
+    torch.unsqueeze: rules.reshaped(torch.unsqueeze),
 }
 
 _SHAPES = ("view", "reshape", "flatten", "unflatten", "permute", "transpose", "squeeze", "unsqueeze", "contiguous")
@@ -142,5 +146,9 @@ METHODS: dict[str, Rule] = {
     "dim": lambda how, x: x.like.dim(),  # noqa: ARG005
 }
 
-ALIASES = {operator.getitem, *_SHAPES}  # what may give back the memory that it was given
-IN_PLACE = {operator.iadd}
+# What may give back the memory that it was given.
+ALIASES = {
+    *(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.Flatten, nn.Unflatten),
+    *(F.dropout, operator.getitem, torch.flatten, torch.reshape, torch.permute, torch.transpose),
+    *(torch.squeeze, torch.unsqueeze, *_SHAPES),
+}
