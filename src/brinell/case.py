@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ class Case:
         """The points that are handed in for ``x_adv`` (N, ...)."""
         return self.threat.settle(x_adv, self.x, self.bounds)
 
-    def take(self, rows: Tensor | slice) -> "Case":
+    def take(self, rows: Tensor | slice) -> Self:
         """The same case for the chosen rows, in the order given."""
         known = None if self.known is None else self.known[rows]
         return replace(

@@ -1,7 +1,7 @@
 """``harden`` and its one loop: what it returns, what it leaves alone, what it notices, what it refuses."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -203,7 +203,7 @@ class Spoiling(Recipe):
     source = "a test"
 
     def backward(self, batch: Case, done: float) -> Tensor:
-        return train_on(batch.model, batch.x, batch.y if done < 0.5 else 1 - batch.y)
+        return train_on(batch if done < 0.5 else replace(batch, y=1 - batch.y), batch.x)
 
 
 def test_a_collapse_is_told_and_the_best_epoch_kept() -> None:
@@ -255,7 +255,7 @@ def test_the_held_out_rows_are_not_learned_from() -> None:
     class Noting(Spoiling):
         def backward(self, batch: Case, done: float) -> Tensor:
             seen[batch.draws.ids] = True
-            return train_on(batch.model, batch.x, batch.y)
+            return train_on(batch, batch.x)
 
     log = br.harden(toys.untrained(), data, toys.EPS, recipe=Noting(), epochs=1).training_log
     assert int(seen.sum()) == 440 - log.held_out == 418
@@ -265,7 +265,7 @@ def test_a_loss_that_is_no_number_names_epoch_and_step() -> None:
     @dataclass(frozen=True)
     class Exploding(Spoiling):
         def backward(self, batch: Case, done: float) -> Tensor:
-            return train_on(batch.model, batch.x, batch.y) * (torch.inf if done > 0.6 else 1)
+            return train_on(batch, batch.x) * (torch.inf if done > 0.6 else 1)
 
     with pytest.raises(InputError, match=r"inf in epoch 2, step 2, at learning rate 0\.01; lower lr"):
         harden(Exploding(), n=128, lr=1e-2)

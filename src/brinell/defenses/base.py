@@ -3,8 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import ClassVar, Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,32 +14,74 @@ from brinell.errors import InputError
 from brinell.models.classifier import Classifier
 from brinell.models.state import same_modes
 
+Schedule: TypeAlias = Literal["constant", "cyclic", "cosine", "step"]
+Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
+AttackMode: TypeAlias = Literal["eval", "train"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson(Case):
+    """A case to learn from: rows, and what the caller of ``harden`` wants for every recipe.
+
+    class_weights: (K,), how much a row of each class counts, on average 1 over the data; None: all alike. teacher: the
+    model that ``Recipe.teacher`` trained, in eval mode and frozen. attack_mode: of the modules while an attack looks
+    for its examples."""
+
+    class_weights: Tensor | None = None
+    teacher: Classifier | None = None
+    attack_mode: AttackMode = "eval"
+
+
+def lesson_of(case: Case, **options: Any) -> Lesson:
+    """A case as a lesson, with options such as ``teacher=``; a lesson keeps those that it has."""
+    return Lesson(**{field.name: getattr(case, field.name) for field in fields(case)} | options)
+
 
 class Recipe(ABC):
     """A way to train. Subclasses are frozen dataclasses; the class says what suits the recipe best.
 
-    epochs, lr, batch: defaults of ``harden``. schedule: "constant", or "cyclic" (up to ``lr`` over the first two
-    fifths of the training and down to 0). guarded: whether a held-out slice is attacked with PGD after every epoch,
-    so that the best epoch is kept and catastrophic overfitting noticed."""
+    epochs, lr, batch: defaults of ``harden``; schedule, optimizer, momentum, weight_decay, average and attack_mode:
+    those of ``Training``. guarded: whether a held-out slice is attacked with PGD after every epoch, so that the best
+    epoch is kept and catastrophic overfitting noticed. attacks: whether it needs the slope of the loss in the input."""
 
     __slots__ = ()
     epochs: ClassVar[int]
     lr: ClassVar[float]
     batch: ClassVar[int] = 128
-    schedule: ClassVar[Literal["constant", "cyclic"]]
+    schedule: ClassVar[Schedule]
+    optimizer: ClassVar[Optimizer] = "adam"
+    momentum: ClassVar[float] = 0.9
+    weight_decay: ClassVar[float] = 0.0
+    average: ClassVar[float] = 0.0
+    attack_mode: ClassVar[AttackMode] = "eval"
     guarded: ClassVar[bool]
+    attacks: ClassVar[bool] = True
     source: ClassVar[str]
 
     @abstractmethod
     def backward(self, batch: Case, done: float) -> Tensor:
-        """Add the gradients of the batch's loss to the parameters; returns the loss, detached.
+        """Add the gradients of the batch's loss to those that the parameters have; returns the loss, detached.
 
-        batch: rows with the model in train mode. done: share of the training that is over, in [0, 1)."""
+        batch: rows with the model in train mode, a ``Lesson`` where ``harden`` calls. Each row counts as ``mean_loss``
+        says. done: share of the training that is over, in [0, 1)."""
+
+    def prepare(self, model: Classifier, seed: int) -> None:  # noqa: B027 - most recipes have nothing to prepare
+        """Change the copy that is to be trained, in place, once before its first step; or refuse it by InputError."""
+
+    def teacher(self) -> "Recipe | None":
+        """How to train a teacher first, on a copy of the same model; the batches then carry it. None: no teacher."""
+        return None
 
 
-def train_on(model: Classifier, x: Tensor, y: Tensor, weight: float = 1.0) -> Tensor:
-    """One forward and one backward pass of the mean cross-entropy; returns the loss, detached."""
-    loss = weight * F.cross_entropy(model(x), y)
+def mean_loss(batch: Case, losses: Tensor) -> Tensor:
+    """The mean of losses (N,) over the rows of the batch, each as much as its class counts."""
+    weights = batch.class_weights if isinstance(batch, Lesson) else None
+    return losses.mean() if weights is None else (weights[batch.y] * losses).mean()
+
+
+def train_on(batch: Case, x: Tensor, weight: float = 1.0) -> Tensor:
+    """One forward and one backward pass of the mean cross-entropy at ``x`` (N, ...); returns the loss, detached."""
+    loss = weight * mean_loss(batch, F.cross_entropy(batch.model(x), batch.y, reduction="none"))
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach()
 
@@ -66,8 +108,9 @@ def check_share(**numbers: float) -> None:
 
 
 @contextmanager
-def attacking(model: Classifier) -> Iterator[None]:
-    """Eval mode while the attack looks for its examples; each module's own mode afterwards."""
-    with same_modes(model):
-        model.eval()
+def attacking(batch: Case) -> Iterator[None]:
+    """Eval mode while the attack looks for its examples, unless the lesson wants train mode; afterwards as before."""
+    with same_modes(batch.model):
+        if not isinstance(batch, Lesson) or batch.attack_mode == "eval":
+            batch.model.eval()
         yield

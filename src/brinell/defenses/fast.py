@@ -32,9 +32,9 @@ class FastFGSM(Recipe):
 
     def backward(self, batch: Case, done: float) -> Tensor:
         """Two forward and two backward passes, the first to the input alone."""
-        with attacking(batch.model):
+        with attacking(batch):
             x_adv = ascend(shrunk(batch, done, self.warmup), Plan(_anywhere, cross_entropy, sizes=(self.rel_step,)))
-        return train_on(batch.model, x_adv, batch.y)
+        return train_on(batch, x_adv)
 
 
 def _anywhere(case: Case) -> Tensor:

@@ -33,6 +33,6 @@ class PGDTraining(Recipe):
     def backward(self, batch: Case, done: float) -> Tensor:
         """``steps`` passes to the input alone, then one forward and one backward pass."""
         sizes = (self.rel_step or 2.5 / self.steps,) * self.steps
-        with attacking(batch.model):
+        with attacking(batch):
             x_adv = ascend(shrunk(batch, done, self.warmup), Plan(uniform, cross_entropy, sizes))
-        return train_on(batch.model, x_adv, batch.y)
+        return train_on(batch, x_adv)

@@ -13,8 +13,8 @@ class Standard(Recipe):
     """Mean cross-entropy on clean inputs: the yardstick of all others. Source: none needed."""
 
     epochs, lr, batch, schedule, guarded = 5, 1e-3, 64, "constant", False
-    source = "-"
+    attacks, source = False, "-"
 
     def backward(self, batch: Case, done: float) -> Tensor:  # noqa: ARG002 - the same from first to last
         """One forward and one backward pass."""
-        return train_on(batch.model, batch.x, batch.y)
+        return train_on(batch, batch.x)

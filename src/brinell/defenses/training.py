@@ -1,6 +1,7 @@
 """The one training loop of all recipes."""
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, TypeAlias
@@ -10,9 +11,11 @@ import torch
 
 from brinell.case import Case, as_inputs, as_labels, check_parts, is_count, make_case
 from brinell.data import Source
-from brinell.defenses.base import Recipe
+from brinell.defenses.base import Lesson, Recipe, lesson_of
 from brinell.defenses.guard import Guard, hold_out
 from brinell.defenses.log import EpochResult, TrainingLog
+from brinell.defenses.options import Training
+from brinell.defenses.step import Learner, seed_step
 from brinell.draws import Draws
 from brinell.errors import InputError, InputTypeError
 from brinell.goals import Away
@@ -37,31 +40,29 @@ class Course(NamedTuple):
 class _School:
     """A training under way."""
 
-    model: Classifier
+    learner: Learner
     rows: Source
     threat: Threat
-    recipe: Recipe
     course: Course
     progress: Progress
     classes: int
 
-    def train_epoch(self, epoch: int, optimizer: torch.optim.Optimizer) -> float:
+    def train_epoch(self, epoch: int) -> float:
         """One walk over all rows in a new order; returns the mean loss."""
-        self.model.train()
+        model, schedule = self.learner.model, self.learner.options.schedule or "constant"
+        model.train()
         total, n = 0.0, len(self.rows)
         for step, rows in enumerate(self._order(epoch)):
             done = (epoch + step * self.course.batch / n) / self.course.epochs
-            for group in optimizer.param_groups:
-                group["lr"] = self.course.lr * _height(done, self.recipe.schedule)
-            optimizer.zero_grad(set_to_none=True)
-            loss = self.recipe.backward(self._batch(rows, epoch), done)
-            if not loss.isfinite():
+            self.learner.set_lr(self.course.lr * _height(done, schedule))
+            seed_step(self.course.seed, epoch, step)
+            loss = self.learner.step(self._batch(model, rows, epoch), done)
+            if not math.isfinite(loss):
                 raise InputError(
-                    f"the loss became {loss.item()} in epoch {epoch + 1}, step {step + 1}, at learning rate "
+                    f"the loss became {loss} in epoch {epoch + 1}, step {step + 1}, at learning rate "
                     f"{self.course.lr:g}; lower lr, or check the inputs and their normalisation."
                 )
-            optimizer.step()
-            total += loss.item() * len(rows)
+            total += loss * len(rows)
             over = step * self.course.batch + len(rows)
             self.progress("training", epoch * n + over, self.course.epochs * n)
         return total / n
@@ -76,9 +77,9 @@ class _School:
         cuts = [cut for cut in range(size, len(order), size) if cut < len(order) - 1 or size == 1]
         yield from np.split(order, cuts)
 
-    def _batch(self, rows: np.ndarray[Any, Any], epoch: int) -> Case:
+    def _batch(self, model: Classifier, rows: np.ndarray[Any, Any], epoch: int) -> Lesson:
         x, y = self.rows.block(rows)
-        x = as_inputs(self.model, x) if epoch == 0 else self.model.bounds.to(x).clip(x.to(self.model.anchor))
+        x = as_inputs(model, x) if epoch == 0 else model.bounds.to(x).clip(x.to(model.anchor))
         draws = Draws(self.course.seed, torch.from_numpy(rows).to(x.device), stage=epoch)
         labels = as_labels(y, len(x), x.device)
         wrong = ((labels < 0) | (labels >= self.classes)).nonzero().flatten() if epoch == 0 else labels[:0]
@@ -87,7 +88,8 @@ class _School:
                 f"label {int(labels[wrong[0]])} of row {rows[int(wrong[0])]} is out of range; the model has classes "
                 f"0..{self.classes - 1}."
             )
-        return Case(self.model, x, labels, self.threat, Away(), draws, self.model.bounds.to(x), len(x))
+        case = Case(model, x, labels, self.threat, Away(), draws, model.bounds.to(x), len(x))
+        return lesson_of(case, attack_mode=self.learner.options.attack_mode)
 
 
 def train(
@@ -101,12 +103,12 @@ def train(
     student = copy.deepcopy(model)
     rows, held = hold_out(source, course.seed) if recipe.guarded else (source, None)
     guard = Guard(held, threat, course.seed) if held is not None else None
-    school = _School(student, rows, threat, recipe, course, progress, classes)
+    learner = Learner(student, recipe, Training().over(recipe), course.lr)
+    school = _School(learner, rows, threat, course, progress, classes)
     log = _new_log(source, threat, recipe, course, len(held) if held is not None else 0)
     with same_random_state(course.seed):
-        optimizer = torch.optim.Adam([p for p in student.parameters() if p.requires_grad], lr=course.lr)
         for epoch in range(course.epochs):
-            result = EpochResult(epoch=epoch + 1, loss=school.train_epoch(epoch, optimizer))
+            result = EpochResult(epoch=epoch + 1, loss=school.train_epoch(epoch))
             log = _extend(log, guard.look(student, result) if guard else result, guard)
             if on_epoch is not None:
                 on_epoch(_finish(student, log, guard), log)

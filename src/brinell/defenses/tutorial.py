@@ -8,7 +8,7 @@ from torch import Tensor
 
 from brinell.attacks.loop import move
 from brinell.case import Case
-from brinell.defenses.base import Recipe, check_steps, train_on
+from brinell.defenses.base import Recipe, check_steps, mean_loss, train_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +31,13 @@ class Tutorial(Recipe):
     def backward(self, batch: Case, done: float) -> Tensor:  # noqa: ARG002 - the same from first to last
         """Two forward and two backward passes, one graph at a time."""
         loss, x_adv = self._clean_pass(batch)
-        return loss + train_on(batch.model, x_adv, batch.y, self.adversarial_weight)
+        return loss + train_on(batch, x_adv, self.adversarial_weight)
 
     def _clean_pass(self, batch: Case) -> tuple[Tensor, Tensor]:
         """The clean loss, detached, and the FGSM inputs; all else of it is gone when the next pass begins."""
         x = batch.x.detach().requires_grad_()
-        loss = self.clean_weight * F.cross_entropy(batch.model(x), batch.y)
+        losses = F.cross_entropy(batch.model(x), batch.y, reduction="none")
+        loss = self.clean_weight * mean_loss(batch, losses)
         loss.backward()  # type: ignore[no-untyped-call]
         assert x.grad is not None
         with torch.no_grad():
