@@ -1,6 +1,7 @@
 from brinell.api import AttackResult as AttackResult
 from brinell.api import attack as attack
 from brinell.api import audit as audit
+from brinell.api import certify as certify
 from brinell.api import diagnose as diagnose
 from brinell.api import harden as harden
 from brinell.api import robustness_curve as robustness_curve
@@ -16,6 +17,8 @@ from brinell.attacks import PGD as PGD
 from brinell.attacks import BasinHopping as BasinHopping
 from brinell.attacks import MomentumPGD as MomentumPGD
 from brinell.attacks import Square as Square
+from brinell.certificates import IntervalBounds as IntervalBounds
+from brinell.certificates import Smoothing as Smoothing
 from brinell.choosing import Advice as Advice
 from brinell.choosing import Situation as Situation
 from brinell.choosing import advise as advise
@@ -34,8 +37,11 @@ from brinell.defenses import PGDTraining as PGDTraining
 from brinell.defenses import Standard as Standard
 from brinell.defenses import Tutorial as Tutorial
 from brinell.defenses.cost import TrainingCost as TrainingCost
+from brinell.errors import CertificateBrokenError as CertificateBrokenError
 from brinell.errors import InputError as InputError
+from brinell.errors import UnsupportedLayerError as UnsupportedLayerError
 from brinell.evaluation import Audit as Audit
+from brinell.evaluation import Certificate as Certificate
 from brinell.evaluation import Comparison as Comparison
 from brinell.evaluation import Demand as Demand
 from brinell.evaluation import Diagnosis as Diagnosis
@@ -46,6 +52,7 @@ from brinell.evaluation import Spread as Spread
 from brinell.evaluation import Verification as Verification
 from brinell.evaluation import compare as compare
 from brinell.evaluation import load_audit as load_audit
+from brinell.evaluation import load_certificate as load_certificate
 from brinell.evaluation.protocols import cascades as cascades
 from brinell.goals import Away as Away
 from brinell.goals import Toward as Toward

@@ -10,12 +10,14 @@ from torch import Tensor
 from brinell.attacks import Attack, Found
 from brinell.attacks.base import POOL
 from brinell.case import Case, check_logits, check_parts, make_case
+from brinell.certificates import IntervalBounds, Method
 from brinell.data import Source, read
 from brinell.defenses import Ask, Course, OnEpoch, Recipe, Training, TrainingCost, measure, train
 from brinell.errors import InputError, InputTypeError, ModelFailedError
 from brinell.evaluation import (
     Audit,
     Cascade,
+    Certificate,
     Diagnosis,
     Options,
     Origin,
@@ -25,6 +27,7 @@ from brinell.evaluation import (
     Spread,
     Verification,
     Walk,
+    certify_rows,
     choose,
     examine,
     read_budget,
@@ -212,6 +215,21 @@ def diagnose(
     source = _read(model, data, None, progress)
     with evaluating(model, seed):
         return examine(right_rows(model, source, threat, seed, batch_size), len(source), progress)
+
+
+def certify(
+    model: Classifier, data: Any, threat: Threat, *, method: Method | None = None,
+    groups: Mapping[str, Any] | None = None, seed: int = 0, batch_size: int | None = None,
+    origin: Origin | None = None, progress: Progress = silent,
+) -> Certificate:  # fmt: skip
+    """Prove, row by row, that nothing in the threat set changes the prediction: a lower bound of robust accuracy.
+
+    data, groups: as for ``audit``. method: ``IntervalBounds()`` (default; the model as it is, under Linf, L2 or L1), or
+        ``Smoothing(sigma=0.25)`` (the smoothed model, under L2). origin: where the model comes from, for the record.
+    A row that is not certified need not be broken: the proof did not succeed. See ``audit(certificate=...)`` for both
+    bounds side by side. Raises InputError, InputTypeError, and UnsupportedLayerError, which names a layer."""
+    method = IntervalBounds() if method is None else method
+    return certify_rows(model, _read(model, data, groups, progress), threat, method, seed, batch_size, origin, progress)
 
 
 def harden(

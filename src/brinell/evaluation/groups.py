@@ -1,6 +1,6 @@
 """Who breaks first: rates by group, the worst group, and the gap, from the table of examples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -20,13 +20,15 @@ class GroupRow(NamedTuple):
     """One group: its value (a tuple of values for an intersection), its size and its rates.
 
     A class that has a name is its number still, and shown by its name (``str(row.group)``).
-    ``small`` says that it has too few rows to speak of (fewer than 30)."""
+    ``small`` says that it has too few rows to speak of (fewer than 30). certified_accuracy: the lower bound, where the
+    audit was asked for a certificate."""
 
     group: Any
     n: int
     clean_accuracy: Rate
     robust_accuracy: Rate
     small: bool
+    certified_accuracy: Rate | None = None
 
 
 class GroupGap(NamedTuple):
@@ -46,23 +48,42 @@ def by_group(
     """A row for each group of the attribute, or of the intersection of several, in the order of their values.
 
     Raises InputError on an unknown attribute."""
+    yes = {
+        "clean": whole_numbers(table, "clean_prediction") == whole_numbers(table, "label"),
+        "robust": np.array([by is None for by in table["broken_by"].to_pylist()], bool),
+    }
+    if "certified" in table.column_names:
+        yes["certified"] = np.array(table["certified"].to_pylist(), bool)
+    return [
+        GroupRow(group, n, rates["clean"], rates["robust"], n < SMALL, rates.get("certified"))
+        for group, n, rates in rates_by_group(table, names, yes, level, classes)
+    ]
+
+
+def rates_by_group(
+    table: pa.Table, names: tuple[str, ...], yes: Mapping[str, NDArray[np.bool_]], level: float = LEVEL,
+    classes: Classes = None,
+) -> list[tuple[Any, int, dict[str, Rate]]]:  # fmt: skip
+    """Each group of the attribute, or of the intersection of several, in the order of their values, with its size and
+    the rate of each of ``yes``, (N,).
+
+    Raises InputError on an unknown attribute."""
     columns = [f"group_{name}" for name in names]
     known = [name.removeprefix("group_") for name in table.column_names if name.startswith("group_")]
     for name in names:
         if name not in known:
-            raise InputError(f"there is no group {name!r}; this audit has: {', '.join(known)}.")
+            raise InputError(f"there is no group {name!r}; there are: {', '.join(known)}.")
     if not names or len(set(names)) < len(names):
-        raise InputError(f"the groups are {names}; name at least one, each once; this audit has: {', '.join(known)}.")
+        raise InputError(f"the groups are {names}; name at least one, each once; there are: {', '.join(known)}.")
     # counted here: Arrow's own grouping takes longer to import than all the rest of a report
     codes, groups = _encoded(table, columns, classes)
-    right = whole_numbers(table, "clean_prediction") == whole_numbers(table, "label")
-    standing = np.array([by is None for by in table["broken_by"].to_pylist()], bool)
-    counts = (np.bincount(codes[which], minlength=len(groups)).tolist() for which in (slice(None), right, standing))
+    sizes = np.bincount(codes, minlength=len(groups)).tolist()
+    hits = {name: np.bincount(codes[rows], minlength=len(groups)).tolist() for name, rows in yes.items()}
     rows = [
-        GroupRow(group, n, Rate(clean, n, level), Rate(robust, n, level), n < SMALL)
-        for group, n, clean, robust in zip(groups, *counts, strict=True)
+        (group, n, {name: Rate(counts[place], n, level) for name, counts in hits.items()})
+        for place, (group, n) in enumerate(zip(groups, sizes, strict=True))
     ]
-    return sorted(rows, key=lambda row: _order(row.group))
+    return sorted(rows, key=lambda row: _order(row[0]))
 
 
 def group_values(table: pa.Table, name: str, classes: Classes = None) -> dict[Any, NDArray[np.bool_]]:
@@ -78,7 +99,10 @@ def worst_group(table: pa.Table, names: tuple[str, ...], classes: Classes = None
     rows = _speaking(by_group(table, names, classes=classes))
     raised = simultaneous([row.robust_accuracy for row in rows])
     rate, row = min(zip(raised, rows, strict=True), key=lambda pair: pair[0].value)
-    return row._replace(robust_accuracy=rate, clean_accuracy=row.clean_accuracy.at_level(rate.level))
+    certified = row.certified_accuracy and row.certified_accuracy.at_level(rate.level)
+    return row._replace(
+        robust_accuracy=rate, clean_accuracy=row.clean_accuracy.at_level(rate.level), certified_accuracy=certified
+    )
 
 
 def group_gap(table: pa.Table, names: tuple[str, ...], classes: Classes = None) -> GroupGap:
@@ -102,7 +126,8 @@ def as_table(rows: list[GroupRow], names: tuple[str, ...]) -> pa.Table:
         if any(isinstance(value, Label) for value in values):
             columns[f"{name}_name"] = [str(value) for value in values]
     columns |= {"n": [row.n for row in rows], "small": [row.small for row in rows]}
-    for rate in ("clean_accuracy", "robust_accuracy"):
+    certified = ("certified_accuracy",) if rows[0].certified_accuracy is not None else ()
+    for rate in ("clean_accuracy", "robust_accuracy", *certified):
         rates: list[Rate] = [getattr(row, rate) for row in rows]
         columns[rate] = [each.value for each in rates]
         columns[f"{rate}_low"] = [each.low for each in rates]

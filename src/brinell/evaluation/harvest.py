@@ -27,7 +27,7 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
     columns: dict[str, Any] = {
         "id": case.draws.ids.cpu().numpy(),
         "label": case.y.cpu().numpy(),
-        **{f"group_{name}": _group_column(values) for name, values in groups.items()},
+        **{f"group_{name}": group_column(values) for name, values in groups.items()},
         "clean_prediction": block.clean_prediction.cpu().numpy(),
         "clean_confidence": block.clean_confidence.cpu().float().numpy(),
         "broken_by": pa.array([names[int(i)] for i in block.broken_by], pa.string()),
@@ -49,7 +49,7 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
     return pa.table(columns)
 
 
-def _group_column(values: np.ndarray[Any, Any]) -> pa.Array:
+def group_column(values: np.ndarray[Any, Any]) -> pa.Array:
     """Numbers as they are, and text for anything else, so that all blocks have one type; NaN and None are missing."""
     if values.dtype.kind in "iubf":
         return pa.array(values, from_pandas=True)

@@ -29,7 +29,6 @@ from brinell.evaluation.record import (
     AuditRecord,
     Clock,
     DataFacts,
-    ModelFacts,
     Origin,
     Settings,
     read_record,
@@ -38,11 +37,10 @@ from brinell.evaluation.record import (
 from brinell.evaluation.survey import Survey, blocks, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
-from brinell.evaluation.versions import versions_of
+from brinell.evaluation.versions import model_facts, versions_of
 from brinell.goals import Away, Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating, same_random_state
-from brinell.models.weights import weights_sha256
 from brinell.progress import Progress
 from brinell.threats import Threat
 
@@ -154,11 +152,7 @@ def _settings(  # noqa: PLR0913 - a record has many fields
     found: Survey, batch: int, classes: int, groups: tuple[str, ...],
 ) -> Settings:  # fmt: skip
     return Settings(
-        model=ModelFacts(
-            network=type(model.net).__name__, sha256=weights_sha256(model), classes=classes, bounds=str(model.bounds),
-            parameters=sum(p.numel() for p in model.parameters()), normalize=model.normalizes,
-            origin=None if options.origin is None else str(options.origin),
-        ),
+        model=model_facts(model, classes, options.origin),
         data=DataFacts(
             name=source.name, sha256=found.sha256, n=len(source), shape=found.shape, groups=groups,
             classes=classes_of(source) or model.classes, columns=columns_of(source),

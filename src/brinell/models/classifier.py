@@ -73,7 +73,7 @@ class Classifier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, K) of raw inputs ``x`` (N, ...) within the bounds."""
         if self.mean is not None and self.std is not None:
-            x = (x - _along_channels(self.mean, x)) / _along_channels(self.std, x)
+            x = (x - along_channels(self.mean, x)) / along_channels(self.std, x)
         if (dtype := self._first.dtype) in _HALF:
             x = x.to(dtype)  # only here: steps and best points keep their digits
         logits = _unwrap(self.net(x))
@@ -90,7 +90,7 @@ def _read_normalize(pair: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
     return mean, std
 
 
-def _along_channels(value: Tensor, x: Tensor) -> Tensor:
+def along_channels(value: Tensor, x: Tensor) -> Tensor:
     """One value for each channel stands along axis 1; anything else broadcasts as it is."""
     if value.dim() == 1 and x.dim() > 2:
         value = value.reshape(-1, *[1] * (x.dim() - 2))

@@ -125,6 +125,7 @@ class Ball(ABC):
     eps: float
     bits: int | None
     name: ClassVar[str]
+    dual: ClassVar[float | None] = None  # the exponent of the dual norm, where the distance is a norm
 
     def __init__(self, eps: float | str, bits: int | None = None) -> None:
         object.__setattr__(self, "eps", read_eps(eps))
