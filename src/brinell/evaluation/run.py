@@ -29,6 +29,7 @@ from brinell.evaluation.record import (
     AuditRecord,
     Clock,
     DataFacts,
+    GuardFacts,
     ModelFacts,
     Origin,
     Settings,
@@ -155,9 +156,10 @@ def _settings(  # noqa: PLR0913 - a record has many fields
 ) -> Settings:  # fmt: skip
     return Settings(
         model=ModelFacts(
-            network=type(model.net).__name__, sha256=weights_sha256(model), classes=classes, bounds=str(model.bounds),
-            parameters=sum(p.numel() for p in model.parameters()), normalize=model.normalizes,
+            network=type(model.bare.net).__name__, sha256=weights_sha256(model), classes=classes,
+            bounds=str(model.bounds), parameters=sum(p.numel() for p in model.parameters()), normalize=model.normalizes,
             origin=None if options.origin is None else str(options.origin),
+            guards=tuple(GuardFacts(**guard._asdict()) for guard in model.guards), rejects=model.rejects,
         ),
         data=DataFacts(name=source.name, sha256=found.sha256, n=len(source), shape=found.shape, groups=groups),
         threat=str(threat), goal=goal_text(goal), effort=options.effort, cascade=describe(cascade),
