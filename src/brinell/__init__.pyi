@@ -58,11 +58,17 @@ from brinell.goals import Away as Away
 from brinell.goals import Toward as Toward
 from brinell.models import BPDA as BPDA
 from brinell.models import EOT as EOT
+from brinell.models import JPEG as JPEG
+from brinell.models import SANITISERS as SANITISERS
+from brinell.models import BitDepth as BitDepth
 from brinell.models import Classifier as Classifier
+from brinell.models import Median as Median
+from brinell.models import RandomResizePad as RandomResizePad
 from brinell.models import SmallCNN as SmallCNN
 from brinell.models import TutorialCNN as TutorialCNN
 from brinell.models import load_model as load_model
 from brinell.models import load_weights as load_weights
+from brinell.models import sanitised as sanitised
 from brinell.models import save_weights as save_weights
 from brinell.models import tutorial_classifier as tutorial_classifier
 from brinell.models import with_layers as with_layers

@@ -36,6 +36,7 @@ from brinell.evaluation import (
     run_audit,
     run_curve,
     spread_of,
+    through,
     verify_run,
     within,
 )
@@ -126,6 +127,8 @@ def audit(
     examples_from: somebody else's examples, row for row with the data: an .npz file with ``x_adv``, or an array. They
         are judged before the attacks, or, with ``cascade=()``, instead of them.
     progress: called as ``progress(label, done, total)``.
+    A model behind sanitisers or a detector (see ``sanitised``) is attacked through them; before that, examples made for
+    the bare model are tried (``audit.static_accuracy``), and a row that falls to either is broken.
     Where memory runs out, the batch halves itself and the record says so. Where the model raises, ModelFailedError
     names the rows, and what is done is kept. Memory does not grow with the number of rows.
     Raises InputError, InputTypeError, OutputExistsError."""
@@ -143,6 +146,7 @@ def audit(
     else:
         chosen = within(purse, threat) if purse and cascade is None else choose(cascade, effort, threat)
     source = _read(model, data, groups, progress)
+    chosen = through(model, chosen)
     if alien:
         chosen = (read_given(examples_from, source, model.bounds), *chosen)
     keep = Scratch() if out is None else None
@@ -182,7 +186,8 @@ def robustness_curve(
     From the smallest set to the largest, each on the rows that still stand: a row that is broken at one eps counts as
     broken at every larger one, since its example lies in those sets too. The rest is as for ``audit``.
     Raises InputError, InputTypeError."""
-    walk = Walk(shares, choose(cascade, effort, threat), seed, batch_size, progress)
+    check_parts(model, threat, goal, seed)
+    walk = Walk(shares, through(model, choose(cascade, effort, threat)), seed, batch_size, progress)
     return run_curve(model, _read(model, data, None, progress), threat, goal, walk)
 
 

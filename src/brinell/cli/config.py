@@ -40,6 +40,7 @@ class AuditConfig(BaseModel):
     model: str | None = _help(options.Model)
     weights: str | None = _help(options.Weights)
     bounds: str | None = _help(options.BoundsText)
+    sanitise: Texts | None = _help(options.Sanitise)
     data: str | None = _help(options.Data)
     n: PositiveInt | None = _help(options.Rows)
     group: Texts | None = _help(own.Group)

@@ -29,9 +29,11 @@ def scene(loaded: Loaded) -> list[tuple[str, str]]:
     model, source = loaded.model, loaded.source
     parameters = sum(parameter.numel() for parameter in model.parameters())
     groups = f"; groups: {', '.join(source.groups)}" if source.groups else ""
+    guards = [("Before it", "; ".join(f"{each.label} (attacked by {each.adaptive})" for each in model.guards))]
     return [
         ("Threat", f"{_meaning(loaded.threat)} Inputs stay within {model.bounds}."),
-        ("Model", f"{type(model.net).__name__}, {parameters:,} parameters, from {loaded.origin}"),
+        ("Model", f"{type(model.bare.net).__name__}, {parameters:,} parameters, from {loaded.origin}"),
+        *(guards if model.guards else []),
         ("Data", f"{len(source):,} rows of {source.name}{groups}"),
     ]
 
@@ -92,9 +94,11 @@ def say_audit(audit: Audit, groups: Iterable[tuple[str, ...]]) -> None:
     record = audit.record
     for warning in record.warnings:
         say(f"Warning: {warning}", "yellow")
+    static = audit.static_accuracy
     say_pairs([
         ("Clean accuracy", str(audit.clean_accuracy)),
-        ("Robust accuracy", str(audit.robust_accuracy)),
+        *([("Static", f"{static}, by examples made for the bare model: no measure of robustness")] if static else []),
+        ("Robust accuracy", str(audit.robust_accuracy) + (", adaptive" if static else "")),
     ])  # fmt: skip
     say(CAVEAT)
     _say_diagnosis(record.diagnosis)

@@ -35,6 +35,8 @@ from brinell.evaluation.run import Options as Options
 from brinell.evaluation.run import run_audit as run_audit
 from brinell.evaluation.spread import Spread as Spread
 from brinell.evaluation.spread import spread_of as spread_of
+from brinell.evaluation.static import Static as Static
+from brinell.evaluation.static import through as through
 from brinell.evaluation.verify import Discrepancy as Discrepancy
 from brinell.evaluation.verify import Verification as Verification
 from brinell.evaluation.verify import verify_run as verify_run

@@ -44,6 +44,18 @@ class Audit:
         return self.record.robust.rate
 
     @property
+    def static_accuracy(self) -> Rate | None:
+        """Rows that are right and that examples made for the model without its sanitisers or detector leave so.
+
+        None where nothing stands before the model. Robust accuracy, measured through them, is at most this."""
+        return self.record.static.rate if self.record.static else None
+
+    @property
+    def false_alarms(self) -> Rate | None:
+        """Clean rows that a detector turns away, of all rows; None without a detector."""
+        return self.record.false_alarms.rate if self.record.false_alarms else None
+
+    @property
     def diagnosis(self) -> Diagnosis | None:
         """Whether the robust accuracy can be believed, check by check; None where it was not asked for."""
         return self.record.diagnosis
@@ -58,7 +70,8 @@ class Audit:
         """A row per example: id, label, group_*, clean_prediction, clean_confidence (the probability that the model
         gives its prediction), broken_by (null: it stands; "clean": wrong without an attack), adversarial_prediction,
         adversarial_confidence, distance, gradients, forwards, unstable; for pictures eight_bits (whether a
-        broken row stays so when rounded to 8 bits); for each attack ``gradients: ATTACK``, ``forwards: ATTACK``,
+        broken row stays so when rounded to 8 bits); where sanitisers draw redrawn (whether it stays so with other
+        draws); for each attack ``gradients: ATTACK``, ``forwards: ATTACK``,
         ``refused: ATTACK`` (its candidate was outside the threat set), and, where asked for, ``alone: ATTACK``, whether
         it breaks the row on its own."""
         return read_examples(self.folder / EXAMPLES, self.record)
@@ -138,6 +151,7 @@ def summary(audit: Audit) -> dict[str, Any]:
     facts = audit.record.model_dump(mode="json")
     facts["clean_accuracy"] = audit.clean_accuracy.facts()
     facts["robust_accuracy"] = audit.robust_accuracy.facts()
+    facts["static_accuracy"] = audit.static_accuracy.facts() if audit.static_accuracy else None
     facts["verdict"] = audit.verdict
     facts["groups"] = {name: _group(audit, name) for name in audit.record.settings.data.groups}
     return facts

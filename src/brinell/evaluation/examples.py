@@ -10,7 +10,7 @@ from brinell.errors import InputError
 from brinell.evaluation.files import read_table
 from brinell.evaluation.record import AuditRecord
 
-_MAY_BE_NULL = ("broken_by", "eight_bits")  # where a row stands, and where it is not broken
+_MAY_BE_NULL = ("broken_by", "eight_bits", "redrawn")  # where a row stands, and where it is not broken
 
 
 def read_examples(path: Path, record: AuditRecord) -> pa.Table:
@@ -41,7 +41,7 @@ def _columns(record: AuditRecord) -> dict[str, pa.DataType | None]:
     columns |= dict.fromkeys(["clean_confidence", "adversarial_confidence", "distance"], pa.float32())
     columns |= {"broken_by": pa.string(), "unstable": yes}
     columns |= dict.fromkeys(f"group_{name}" for name in record.settings.data.groups)
-    columns |= {"eight_bits": yes} if record.eight_bits is not None else {}
+    columns |= {name: yes for name in ("eight_bits", "redrawn") if getattr(record, name) is not None}
     each = {"gradients": whole, "forwards": whole, "refused": yes} | ({"alone": yes} if record.settings.alone else {})
     columns |= {"gradients": whole, "forwards": whole}
     return columns | {

@@ -38,8 +38,9 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
         "forwards": block.forwards.sum(1).cpu().numpy(),
         "unstable": block.unstable.cpu().numpy(),
     }
-    if block.eight_bits is not None:
-        columns["eight_bits"] = pa.array(block.eight_bits.cpu().numpy(), mask=(block.broken_by < 0).cpu().numpy())
+    for name, still in (("eight_bits", block.eight_bits), ("redrawn", block.redrawn)):
+        if still is not None:
+            columns[name] = pa.array(still.cpu().numpy(), mask=(block.broken_by < 0).cpu().numpy())
     for stage, label in enumerate(labels):
         columns[f"gradients: {label}"] = block.gradients[:, stage].cpu().numpy()
         columns[f"forwards: {label}"] = block.forwards[:, stage].cpu().numpy()

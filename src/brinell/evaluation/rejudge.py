@@ -22,7 +22,7 @@ from brinell.progress import Progress
 from brinell.threats import threat
 
 _Numbers = np.ndarray[Any, Any]
-_JUDGED = ("adversarial_prediction", "adversarial_confidence", "distance", "unstable", "eight_bits")
+_JUDGED = ("adversarial_prediction", "adversarial_confidence", "distance", "unstable", "eight_bits", "redrawn")
 _TURN = 1e-3  # what rounding on another machine may do to a confidence: far below what a reader sees
 
 

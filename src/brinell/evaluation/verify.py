@@ -131,7 +131,8 @@ def _check_model(record: AuditRecord, model: Classifier) -> Iterator[Discrepancy
     here = {
         "weights' sha256": (facts.sha256, weights_sha256(model)),
         "bounds": (facts.bounds, str(model.bounds)),
-        "network": (facts.network, type(model.net).__name__),
+        "network": (facts.network, type(model.bare.net).__name__),
+        "guards": (", ".join(guard.label for guard in facts.guards), ", ".join(guard.label for guard in model.guards)),
     }
     yield from _compare("the model", here)
 

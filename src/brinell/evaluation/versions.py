@@ -6,7 +6,7 @@ from importlib import metadata
 import numpy as np
 import torch
 
-from brinell.evaluation.record import ModelFacts, Origin, Versions
+from brinell.evaluation.record import GuardFacts, ModelFacts, Origin, Versions
 from brinell.models.classifier import Classifier
 from brinell.models.weights import weights_sha256
 
@@ -23,7 +23,8 @@ def versions_of(device: torch.device) -> Versions:
 def model_facts(model: Classifier, classes: int, origin: str | Origin | None) -> ModelFacts:
     """What the model is."""
     return ModelFacts(
-        network=type(model.net).__name__, sha256=weights_sha256(model), classes=classes, bounds=str(model.bounds),
+        network=type(model.bare.net).__name__, sha256=weights_sha256(model), classes=classes, bounds=str(model.bounds),
         parameters=sum(p.numel() for p in model.parameters()), normalize=model.normalizes,
         origin=None if origin is None else str(origin),
+        guards=tuple(GuardFacts(**guard._asdict()) for guard in model.guards), rejects=model.rejects,
     )  # fmt: skip

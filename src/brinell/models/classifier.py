@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,13 @@ from brinell.data.frames import Frame
 from brinell.errors import InputError, InputTypeError
 
 _HALF = (torch.float16, torch.bfloat16)
+
+
+class Guard(NamedTuple):
+    """Something that stands before a model or watches over it, and how it is attacked, in words."""
+
+    label: str
+    adaptive: str
 
 
 class Classifier(nn.Module):
@@ -53,6 +60,25 @@ class Classifier(nn.Module):
     def normalizes(self) -> bool:
         """Whether raw inputs are normalised here, before the network."""
         return self.mean is not None
+
+    @property
+    def bare(self) -> "Classifier":
+        """The classifier behind its guards: itself, where there are none."""
+        return self
+
+    @property
+    def guards(self) -> tuple[Guard, ...]:
+        """What stands between the input and the answer: sanitisers, detectors."""
+        return ()
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the last class stands for inputs that are turned away."""
+        return False
+
+    def afresh(self) -> "Classifier | None":
+        """The same with other random draws; None where nothing is drawn."""
+        return None
 
     @property
     def anchor(self) -> Tensor:

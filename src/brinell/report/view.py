@@ -112,7 +112,10 @@ def _data(
     return {
         "rates": [
             {"name": name, **charts.span(rate)}
-            for name, rate in (("Clean", audit.clean_accuracy), ("Robust", audit.robust_accuracy))
+            for name, rate in (
+                ("Clean", audit.clean_accuracy), ("Static", audit.static_accuracy), ("Robust", audit.robust_accuracy),
+            )
+            if rate is not None
         ],
         "curve": curve and _curve(curve, record),
         "course": charts.course(audit)._asdict(),

@@ -176,9 +176,43 @@ def refused(record: "AuditRecord") -> str | None:
     return f"Outside the threat set or the bounds, or not finite, and so no success: candidates {', '.join(parts)}."
 
 
+def guarded(record: "AuditRecord") -> str | None:
+    """What stands before the model, and what it keeps of an attacker who knows of it; None where nothing does."""
+    guards, static = record.settings.model.guards, record.static
+    if not guards or static is None:
+        return None
+    names = ", then ".join(guard.label for guard in guards)
+    ways = "; ".join(dict.fromkeys(guard.adaptive for guard in guards))
+    return (
+        f"Before the model: {names}. Static: examples made for the bare model leave {percent(static.rate.value)} of "
+        f"all rows standing. Adaptive: attacked through it as well ({ways}), {percent(record.robust.rate.value)} do. "
+        "The first number says nothing of an attacker who knows what stands there; the second is the robust accuracy."
+    )
+
+
+def redrawn(record: "AuditRecord") -> str | None:
+    """What is left of the broken rows with other random draws; None where none are drawn, or no row is broken."""
+    kept = record.redrawn
+    if kept is None or not kept.n:
+        return None
+    return f"With other random draws, {count(kept.hits)} of the {count(kept.n)} broken rows stay broken."
+
+
+def turned_away(record: "AuditRecord") -> str | None:
+    """What a detector costs; None where there is none."""
+    alarms = record.false_alarms
+    if alarms is None:
+        return None
+    return (
+        f"The detector turns {percent(alarms.rate.value)} of the clean rows away ({exact(alarms.rate)}): false alarms, "
+        "which count as wrong. Under attack a row that is turned away stands."
+    )
+
+
 def evidence(record: "AuditRecord") -> tuple[str, ...]:
     """How far the robust accuracy can be trusted, in sentences."""
-    return tuple(text for text in (converged(record), at_8_bits(record), refused(record)) if text)
+    said = (guarded, turned_away, converged, at_8_bits, redrawn, refused)
+    return tuple(text for say in said if (text := say(record)))
 
 
 def course(record: "AuditRecord") -> str:
