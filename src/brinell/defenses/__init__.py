@@ -1,13 +1,16 @@
 """Defenses: recipes to train a harder model. Add one: a file here and a line in ``RECIPES``."""
 
+from brinell.defenses.augmentations import AUGMENTATIONS, Flip, Noise, Shift
 from brinell.defenses.base import Lesson, Recipe, lesson_of
 from brinell.defenses.fast import FastFGSM
+from brinell.defenses.folder import TrainingFolder
 from brinell.defenses.log import EpochResult, TrainingLog
 from brinell.defenses.options import Training
 from brinell.defenses.pgd import PGDTraining
 from brinell.defenses.standard import Standard
 from brinell.defenses.step import Learner
-from brinell.defenses.training import Course, OnEpoch, train
+from brinell.defenses.task import Course, Task
+from brinell.defenses.training import OnEpoch, train
 from brinell.defenses.tutorial import Tutorial
 
 RECIPES: dict[str, type[Recipe]] = {
@@ -23,13 +26,19 @@ __all__ = [
     "FastFGSM",
     "PGDTraining",
     "RECIPES",
+    "AUGMENTATIONS",
+    "Flip",
+    "Noise",
+    "Shift",
     "Course",
     "EpochResult",
     "Learner",
     "Lesson",
     "OnEpoch",
     "Recipe",
+    "Task",
     "Training",
+    "TrainingFolder",
     "TrainingLog",
     "lesson_of",
     "train",
