@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import school
-import toys
 import torch
+import toys
 
 import brinell as br
 from brinell.defenses.workers import Workers
