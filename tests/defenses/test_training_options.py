@@ -261,7 +261,7 @@ LATER: dict[str, tuple[dict[str, Any], str]] = {
     "few": ({"held_out": 0.1}, "held_out needs held-out rows, and 0.1 of 120 rows are 12"),
     "no column": (
         {"by": "clas", "held_out": 0.4},
-        r"by is 'clas'; these data have class, site, all: .*did you mean class\?",
+        r"these data have class, site, all: .*did you mean class\?",
     ),
     "small group": ({"by": "site", "held_out": 0.4}, "2 of 48 held-out rows are of its group 'b', too few to decide"),
     "one unit": ({"split_by": "all", "held_out": 0.4}, "keeping its values whole leaves 0 rows to hold out"),
