@@ -116,8 +116,8 @@ def test_ctrl_c_in_the_first_epoch_leaves_nothing(run: Run) -> None:
     ("more", "says"),
     [
         (["--recipe", "PGD", "--out", "h"], "there is no recipe 'PGD'; choose one of Standard, Tutorial, FastFGSM"),
-        (["--recipe", "FastFGSM", "--out", "."], "is not an empty folder; name another with --out"),
-        (["--recipe", "FastFGSM", "--out", "toy.npz"], "toy.npz exists and is not an empty folder"),
+        (["--recipe", "FastFGSM", "--out", "."], "the folder . exists and is not empty; resume it (--resume"),
+        (["--recipe", "FastFGSM", "--out", "toy.npz"], "toy.npz is a file; name a folder"),
         (["--recipe", "FastFGSM", "-p", "x=1", "--out", "h"], "FastFGSM has no parameter 'x'; it has rel_step=1.25"),
         (["--recipe", "Standard", "-p", "x=1", "--out", "h"], "Standard has no parameter 'x'; it has no parameters"),
         (["--recipe", "AWP:recipe=Standard", "--out", "h"], "AWP needs one that searches for inputs"),
