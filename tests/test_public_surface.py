@@ -23,7 +23,8 @@ NAMES = {
     "Verification", "Discrepancy", "compare", "Comparison", "robustness_curve", "RobustnessCurve", "spread", "Spread",
     "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding", "Frame", "read_dataset", "read_images",
     "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
-    "record_schema", "Demand", "Training", "Shift", "Flip", "Noise",
+    "record_schema", "Demand", "Training", "Shift", "Flip", "Noise", "NFGSM", "TRADES", "AWP", "Gaussian",
+    "DefensiveDistillation",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 

@@ -73,6 +73,13 @@ def test_options_reach_the_recipe_and_the_training(run: Run) -> None:
     assert "Note: Too few rows to hold some out" in ended.out
 
 
+def test_a_recipe_within_a_recipe_is_named_with_its_parameters(run: Run) -> None:
+    more = ["--recipe", "AWP:gamma=0.02", "-p", "recipe=trades:steps=2", "--epochs", 1, "--n", 40, "--out", "h"]
+    assert run(*TOY, *more).code == 0
+    inner = "TRADES(beta=6.0, steps=2, rel_step=None, warmup=0.33)"
+    assert log_of("h").parameters == {"recipe": inner, "gamma": 0.02}
+
+
 def test_same_seed_same_weights(run: Run) -> None:
     kept = []
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -165,6 +172,9 @@ def test_the_result_is_audited_where_that_is_asked_for(run: Run, more_rows: str)
         (["--recipe", "FastFGSM", "--out", "toy.npz"], "toy.npz is a file; name a folder"),
         (["--recipe", "FastFGSM", "-p", "x=1", "--out", "h"], "FastFGSM has no parameter 'x'; it has rel_step=1.25"),
         (["--recipe", "Standard", "-p", "x=1", "--out", "h"], "Standard has no parameter 'x'; it has no parameters"),
+        (["--recipe", "AWP:recipe=Standard", "--out", "h"], "AWP needs one that searches for inputs"),
+        (["--recipe", "AWP:recipe=PGD", "--out", "h"], "there is no recipe 'PGD'; choose one of"),
+        (["--recipe", "TRADES:beta=0", "--out", "h"], "beta is 0.0; it must be above 0"),
         (["--recipe", "FastFGSM", "--lr", "-1", "--out", "h"], "--lr is -1.0; give a rate above 0"),
     ],
 )

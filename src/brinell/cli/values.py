@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import torch
 
 from brinell.attacks import Attack
-from brinell.defenses import AUGMENTATIONS, Training
+from brinell.defenses import AUGMENTATIONS, RECIPES, Recipe, Training
 from brinell.errors import InputError, nearest
 from brinell.goals import Toward
 from brinell.threats import Ball
@@ -103,6 +103,8 @@ def _parameters(kind: type[Any], pairs: Iterable[str]) -> dict[str, Any]:
 
 def _read(key: str, text: str, hint: Any) -> Any:
     """``text`` as what the parameter's type hint asks for."""
+    if hint is Recipe:
+        return named(RECIPES, "recipe", text)
     allowed = get_args(hint) or (hint,)
     if NoneType in allowed and text.lower() == "none":
         return None
