@@ -28,6 +28,7 @@ NAMES = {
     "training_cost", "TrainingCost", "advise",
     "Advice", "Situation",
     "sanitised", "SANITISERS", "BitDepth", "JPEG", "Median", "RandomResizePad",
+    "Training", "Shift", "Flip", "Noise",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES", "SANITISERS")]
 

@@ -81,12 +81,6 @@ class Recipe:
         return None
 
 
-def parameters_of(recipe: Recipe) -> dict[str, Any]:
-    """The parameters by name, as a record keeps them: a recipe within the recipe in words."""
-    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}  # type: ignore[arg-type]
-    return {name: repr(value) if isinstance(value, Recipe) else value for name, value in values.items()}
-
-
 def mean_loss(batch: Case, losses: Tensor) -> Tensor:
     """The mean of losses (N,) over the rows of the batch, each as much as its class counts."""
     weights = batch.class_weights if isinstance(batch, Lesson) else None

@@ -14,7 +14,7 @@ import torch
 from brinell.case import check_parts, is_count, make_case
 from brinell.data import Source
 from brinell.defenses.base import Lesson, Recipe, lesson_of
-from brinell.defenses.guard import hold_out
+from brinell.defenses.holding import hold_out
 from brinell.defenses.meter import Meter, counting_passes
 from brinell.defenses.options import Training
 from brinell.defenses.step import Learner
@@ -115,7 +115,8 @@ def measure(
         raise InputError("no parameter of the model requires a gradient; thaw some, or there is nothing to train.")
     tutor = recipe.teacher()
     taught = None if tutor is None else measure(model, source, threat, tutor, ask, progress)
-    rows, held = hold_out(source, ask.seed) if recipe.guarded else (source, None)
+    kept = hold_out(source, recipe, ask.options.over(recipe), ask.seed)
+    rows, held = kept.rows, kept.held
     size, label = min(ask.batch, len(rows)), f"measuring: {type(recipe).__name__}"
     progress(label, 0, ask.steps)
     with same_random_state(ask.seed):

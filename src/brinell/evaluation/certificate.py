@@ -15,8 +15,8 @@ from brinell.errors import InputError, InputMissingError, OutputExistsError
 from brinell.evaluation.examples import whole_numbers
 from brinell.evaluation.files import read_table, sha256
 from brinell.evaluation.groups import rates_by_group
-from brinell.evaluation.record import Count, DataFacts, ModelFacts, Origin, Versions, write_json
-from brinell.facts import Frozen, Sealed
+from brinell.evaluation.record import Count, DataFacts, ModelFacts, Origin, Versions
+from brinell.facts import Frozen, Sealed, write_json
 from brinell.statistics import SMALL, Rate, simultaneous
 
 CERTIFICATE, ROWS = "certificate.json", "rows.parquet"
