@@ -22,6 +22,7 @@ from brinell.data import Frame as Frame
 from brinell.data import read_dataset as read_dataset
 from brinell.data import read_images as read_images
 from brinell.data import read_table as read_table
+from brinell.defenses import IBP as IBP
 from brinell.defenses import RECIPES as RECIPES
 from brinell.defenses import FastFGSM as FastFGSM
 from brinell.defenses import PGDTraining as PGDTraining

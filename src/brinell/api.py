@@ -107,7 +107,8 @@ def audit(
     effort: str = "standard", cascade: str | Sequence[Any] | None = None, goal: Goal | None = None, seed: int = 0,
     alone: bool = False, batch_size: int | None = None, out: str | Path | None = None, resume: bool = False,
     examples: Literal["all", "none"] = "all", examples_from: Any = None, diagnose: bool = True,
-    origin: str | Origin | None = None, budget: str | float | None = None, progress: Progress = silent,
+    origin: str | Origin | None = None, budget: str | float | None = None, certificate: Method | None = None,
+    progress: Progress = silent,
 ) -> Audit:  # fmt: skip
     """Measure how robust ``model`` is, and for whom it breaks first: the main job.
 
@@ -125,6 +126,8 @@ def audit(
         gradients (see ``diagnose``). origin: where the model comes from, for the record.
     examples_from: somebody else's examples, row for row with the data: an .npz file with ``x_adv``, or an array. They
         are judged before the attacks, or, with ``cascade=()``, instead of them.
+    certificate: ``IntervalBounds()``: also prove which rows stand, a lower bound beside the attacks' upper bound. All
+        rows are attacked all the same, and one that falls in spite of its proof raises CertificateBrokenError.
     progress: called as ``progress(label, done, total)``.
     Where memory runs out, the batch halves itself and the record says so. Where the model raises, ModelFailedError
     names the rows, and what is done is kept. Memory does not grow with the number of rows.
@@ -148,7 +151,7 @@ def audit(
     keep = Scratch() if out is None else None
     path = keep.path / "audit" if keep else Path(out or "")
     named = cascade if isinstance(cascade, str) else "own" if cascade is not None else "budget" if purse else effort
-    options = Options(named, alone, seed, batch_size, examples, origin, progress, diagnose, purse)
+    options = Options(named, alone, seed, batch_size, examples, origin, progress, diagnose, purse, certificate)
     try:
         record = run_audit(model, source, threat, goal, chosen, RunFolder(path), options, resume)
     except ModelFailedError:

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from brinell.rows import per_row
 
 Map: TypeAlias = Callable[[Tensor], Tensor]
 Run: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-Moments: TypeAlias = dict[nn.Module, tuple[Tensor, Tensor]]
+Moments: TypeAlias = dict[Any, tuple[Tensor, Tensor]]  # mean and variance by BatchNorm
 
 
 class Reach(NamedTuple):

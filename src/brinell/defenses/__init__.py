@@ -2,6 +2,7 @@
 
 from brinell.defenses.base import Lesson, Recipe, lesson_of
 from brinell.defenses.fast import FastFGSM
+from brinell.defenses.ibp import IBP
 from brinell.defenses.log import EpochResult, TrainingLog
 from brinell.defenses.options import Training
 from brinell.defenses.pgd import PGDTraining
@@ -15,6 +16,7 @@ RECIPES: dict[str, type[Recipe]] = {
     "Tutorial": Tutorial,
     "FastFGSM": FastFGSM,
     "PGDTraining": PGDTraining,
+    "IBP": IBP,
 }
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "Tutorial",
     "FastFGSM",
     "PGDTraining",
+    "IBP",
     "RECIPES",
     "Course",
     "EpochResult",

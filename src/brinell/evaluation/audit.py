@@ -43,6 +43,11 @@ class Audit:
         return self.record.robust.rate
 
     @property
+    def certified_accuracy(self) -> Rate | None:
+        """Rows that are proved to stand, whatever the attack: a lower bound. None where it was not asked for."""
+        return self.record.certified.rate if self.record.certified else None
+
+    @property
     def diagnosis(self) -> Diagnosis | None:
         """Whether the robust accuracy can be believed, check by check; None where it was not asked for."""
         return self.record.diagnosis
@@ -56,10 +61,10 @@ class Audit:
     def table(self) -> pa.Table:
         """A row per example: id, label, group_*, clean_prediction, clean_confidence (the probability that the model
         gives its prediction), broken_by (null: it stands; "clean": wrong without an attack), adversarial_prediction,
-        adversarial_confidence, distance, gradients, forwards, unstable; for pictures eight_bits (whether a
-        broken row stays so when rounded to 8 bits); for each attack ``gradients: ATTACK``, ``forwards: ATTACK``,
-        ``refused: ATTACK`` (its candidate was outside the threat set), and, where asked for, ``alone: ATTACK``, whether
-        it breaks the row on its own."""
+        adversarial_confidence, distance, gradients, forwards, unstable; certified, where asked for; for pictures
+        eight_bits (whether a broken row stays so when rounded to 8 bits); for each attack ``gradients: ATTACK``,
+        ``forwards: ATTACK``, ``refused: ATTACK`` (its candidate was outside the threat set), and, where asked for,
+        ``alone: ATTACK``, whether it breaks the row on its own."""
         return read_examples(self.folder / EXAMPLES, self.record)
 
     @property
@@ -115,6 +120,7 @@ class Audit:
             f"{facts.threat}, goal {facts.goal}, {facts.data.n} rows of {facts.data.name}",
             f"clean accuracy   {self.clean_accuracy}",
             f"robust accuracy  {self.robust_accuracy}, an upper bound",
+            *([f"certified        {self.certified_accuracy}, a lower bound"] if self.certified_accuracy else []),
             *([f"verdict: {self.diagnosis}"] if self.diagnosis else []),
             *(f"warning: {warning}" for warning in self.record.warnings),
         ]
@@ -137,6 +143,8 @@ def summary(audit: Audit) -> dict[str, Any]:
     facts = audit.record.model_dump(mode="json")
     facts["clean_accuracy"] = audit.clean_accuracy.facts()
     facts["robust_accuracy"] = audit.robust_accuracy.facts()
+    if audit.certified_accuracy is not None:
+        facts["certified_accuracy"] = audit.certified_accuracy.facts()
     facts["verdict"] = audit.verdict
     facts["groups"] = {name: _group(audit, name) for name in audit.record.settings.data.groups}
     return facts
@@ -152,6 +160,5 @@ def _group(audit: Audit, name: str) -> dict[str, Any]:
 
 
 def _row(row: GroupRow) -> dict[str, Any]:
-    return row._asdict() | {
-        "clean_accuracy": row.clean_accuracy.facts(), "robust_accuracy": row.robust_accuracy.facts(),
-    }  # fmt: skip
+    facts = {name: value for name, value in row._asdict().items() if value is not None}
+    return {name: value.facts() if isinstance(value, Rate) else value for name, value in facts.items()}

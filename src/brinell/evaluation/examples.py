@@ -34,6 +34,7 @@ def _columns(record: AuditRecord) -> dict[str, pa.DataType | None]:
     columns |= dict.fromkeys(["clean_confidence", "adversarial_confidence", "distance"], pa.float32())
     columns |= {"broken_by": pa.string(), "unstable": yes}
     columns |= dict.fromkeys(f"group_{name}" for name in record.settings.data.groups)
+    columns |= {"certified": yes} if record.certified is not None else {}
     columns |= {"eight_bits": yes} if record.eight_bits is not None else {}
     each = {"gradients": whole, "forwards": whole, "refused": yes} | ({"alone": yes} if record.settings.alone else {})
     columns |= {"gradients": whole, "forwards": whole}

@@ -38,6 +38,8 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
         "forwards": block.forwards.sum(1).cpu().numpy(),
         "unstable": block.unstable.cpu().numpy(),
     }
+    if block.certified is not None:
+        columns["certified"] = block.certified.cpu().numpy()
     if block.eight_bits is not None:
         columns["eight_bits"] = pa.array(block.eight_bits.cpu().numpy(), mask=(block.broken_by < 0).cpu().numpy())
     for stage, label in enumerate(labels):
