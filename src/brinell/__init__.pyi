@@ -16,6 +16,7 @@ from brinell.attacks import PGD as PGD
 from brinell.attacks import BasinHopping as BasinHopping
 from brinell.attacks import MomentumPGD as MomentumPGD
 from brinell.attacks import Square as Square
+from brinell.certificates import METHODS as METHODS
 from brinell.certificates import IntervalBounds as IntervalBounds
 from brinell.certificates import Smoothing as Smoothing
 from brinell.data import Frame as Frame

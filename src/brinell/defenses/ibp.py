@@ -1,7 +1,7 @@
 """IBP: training on interval bounds, for a model whose robustness can be proved."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from brinell.case import Case
 from brinell.certificates import Arithmetic, Interval, enclose, margins
 from brinell.certificates.graph import trace
-from brinell.defenses.base import Recipe, check_share, check_steps, mean_loss, shrunk
+from brinell.defenses.base import Recipe, check_share, check_steps, mean_loss
 from brinell.draws import Draws
 from brinell.errors import InputError
 from brinell.models.classifier import Classifier
 
 _TAU = 0.5  # how much the bounds may widen, and the units be out of balance, before a regulariser speaks
+_STILL, _LEAST = 0.04, 1e-3  # the share of the training before eps grows, and the share of eps until then
 _LOOKED_AT = 32  # rows by which the regularisers go
 
 
@@ -34,7 +35,7 @@ class IBP(Recipe):
     middles of the bounds, and not from the clean inputs as the second paper has it: that saves a pass.
     Source: Gowal et al. 2018, arXiv:1810.12715; start and regularisers: Shi et al. 2021, arXiv:2103.17268."""
 
-    epochs, lr, batch, schedule, guarded, attacks = 50, 2e-3, 128, "cyclic", False, False
+    epochs, lr, batch, schedule, guarded, attacks = 50, 1e-3, 128, "cosine", False, False
     source = "arXiv:1810.12715"
     warmup: float = 0.35
     rel_eps: float = 1.2
@@ -61,18 +62,16 @@ class IBP(Recipe):
 
     def backward(self, batch: Case, done: float) -> Tensor:
         """One pass of the bounds, forward and backward; with ``clean``, one of the clean inputs as well."""
-        aim = batch.threat.scaled(self.rel_eps)
-        now = shrunk(replace(batch, threat=aim), done, self.warmup)
-        share = now.threat.eps / aim.eps
-        how = Arithmetic()
-        below = margins(batch.model, batch.x, batch.y, now.threat, bounds=batch.bounds, how=how)
+        share = min(1.0, max(_LEAST, (done - _STILL) / max(self.warmup - _STILL, 1e-9)))
+        threat, how = batch.threat.scaled(self.rel_eps * share), Arithmetic()
+        below = margins(batch.model, batch.x, batch.y, threat, bounds=batch.bounds, how=how)
         loss = mean_loss(batch, F.cross_entropy(-below, batch.y, reduction="none"))
         clean = 1 - share * (1 - self.clean) if self.clean else 0.0
         if clean:
             plain = mean_loss(batch, F.cross_entropy(batch.model(batch.x), batch.y, reduction="none"))
             loss = clean * plain + (1 - clean) * loss
         if share < 1 and self.regularize:
-            loss = loss + self.regularize * (1 - share) * _unrest(enclose(batch.x, now.threat, batch.bounds, how), how)
+            loss = loss + self.regularize * (1 - share) * _unrest(enclose(batch.x, threat, batch.bounds, how), how)
         loss.backward()  # type: ignore[no-untyped-call]
         _remember(how, len(batch))
         return loss.detach()

@@ -65,7 +65,8 @@ def _block_again(
     )  # fmt: skip
     block = clean_block(case, len(facts.cascade))
     if facts.certificate is not None:
-        certify_block(METHODS[facts.certificate.kind](**facts.certificate.parameters), case, block)
+        kinds = {kind.__name__: kind for kind in METHODS.values()}
+        certify_block(kinds[facts.certificate.kind](**facts.certificate.parameters), case, block)
     places = {None: NOT_BROKEN} | {attack.label: place for place, attack in enumerate(facts.cascade)}
     said = [places.get(name, WRONG_CLEAN) for name in part["broken_by"].to_pylist()]
     block.broken_by = torch.tensor(said, device=case.x.device)
