@@ -17,6 +17,7 @@ from brinell.attacks import PGD as PGD
 from brinell.attacks import BasinHopping as BasinHopping
 from brinell.attacks import MomentumPGD as MomentumPGD
 from brinell.attacks import Square as Square
+from brinell.certificates import METHODS as METHODS
 from brinell.certificates import IntervalBounds as IntervalBounds
 from brinell.certificates import Smoothing as Smoothing
 from brinell.choosing import Advice as Advice
@@ -27,6 +28,7 @@ from brinell.data import read_dataset as read_dataset
 from brinell.data import read_images as read_images
 from brinell.data import read_table as read_table
 from brinell.defenses import AWP as AWP
+from brinell.defenses import IBP as IBP
 from brinell.defenses import NFGSM as NFGSM
 from brinell.defenses import RECIPES as RECIPES
 from brinell.defenses import TRADES as TRADES

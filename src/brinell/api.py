@@ -119,7 +119,8 @@ def audit(
     effort: str = "standard", cascade: str | Sequence[Any] | None = None, goal: Goal | None = None, seed: int = 0,
     alone: bool = False, batch_size: int | None = None, out: str | Path | None = None, resume: bool = False,
     examples: Literal["all", "none"] = "all", examples_from: Any = None, diagnose: bool = True,
-    origin: str | Origin | None = None, budget: str | float | None = None, progress: Progress = silent,
+    origin: str | Origin | None = None, budget: str | float | None = None, certificate: Method | None = None,
+    progress: Progress = silent,
 ) -> Audit:  # fmt: skip
     """Measure how robust ``model`` is, and for whom it breaks first: the main job.
 
@@ -137,6 +138,8 @@ def audit(
         gradients (see ``diagnose``). origin: where the model comes from, for the record.
     examples_from: somebody else's examples, row for row with the data: an .npz file with ``x_adv``, or an array. They
         are judged before the attacks, or, with ``cascade=()``, instead of them.
+    certificate: ``IntervalBounds()``: also prove which rows stand, a lower bound beside the attacks' upper bound. All
+        rows are attacked all the same, and one that falls in spite of its proof raises CertificateBrokenError.
     progress: called as ``progress(label, done, total)``.
     A model behind sanitisers or a detector (see ``sanitised``) is attacked through them; before that, examples made for
     the bare model are tried (``audit.static_accuracy``), and a row that falls to either is broken.
@@ -163,7 +166,7 @@ def audit(
     keep = Scratch() if out is None else None
     path = keep.path / "audit" if keep else Path(out or "")
     named = cascade if isinstance(cascade, str) else "own" if cascade is not None else "budget" if purse else effort
-    options = Options(named, alone, seed, batch_size, examples, origin, progress, diagnose, purse)
+    options = Options(named, alone, seed, batch_size, examples, origin, progress, diagnose, purse, certificate)
     try:
         record = run_audit(model, source, threat, goal, chosen, RunFolder(path), options, resume)
     except ModelFailedError:

@@ -6,4 +6,6 @@ from brinell.certificates.interval import Arithmetic, Interval
 from brinell.certificates.margins import enclose, margins
 from brinell.certificates.smoothing import Smoothing
 
-__all__ = ["Arithmetic", "Interval", "IntervalBounds", "Method", "Proof", "Smoothing", "enclose", "margins"]
+METHODS: dict[str, type[Method]] = {"ibp": IntervalBounds, "smoothing": Smoothing}
+
+__all__ = ["METHODS", "Arithmetic", "Interval", "IntervalBounds", "Method", "Proof", "Smoothing", "enclose", "margins"]

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from brinell.rows import per_row
 
 Map: TypeAlias = Callable[[Tensor], Tensor]
 Run: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-Moments: TypeAlias = dict[nn.Module, tuple[Tensor, Tensor]]
+Moments: TypeAlias = dict[Any, tuple[Tensor, Tensor]]  # mean and variance by BatchNorm
 
 
 class Reach(NamedTuple):
@@ -67,12 +67,12 @@ class Interval:
     @cached_property
     def center(self) -> Tensor:
         """The middle."""
-        return (self.low + self.high) / 2
+        return torch.lerp(self.low, self.high, 0.5)
 
     @cached_property
     def radius(self) -> Tensor:
         """Half the width."""
-        return (self.high - self.low) / 2
+        return self.high - self.center
 
     @property
     def like(self) -> Tensor:
@@ -134,7 +134,7 @@ class Arithmetic:
     def scaled(self, x: Interval, scale: Tensor, shift: Tensor, beside: Tensor | None = None) -> Interval:
         """The ends of ``x * scale + shift``, value by value. beside: what is summed up for the shift, in absolute
         value, where that is more than the shift itself."""
-        center, radius = x.center * scale + shift, x.radius * scale.abs()
+        center, radius = torch.addcmul(shift, x.center, scale), x.radius * scale.abs()
         if not self.unit:
             return Interval.about(center, radius, x.reach and x.reach.scaled(scale, shift))
         error = self.gamma(8) * (x.magnitude * scale.abs() + (shift.abs() if beside is None else beside))

@@ -57,9 +57,7 @@ def batch_norm(how: Arithmetic, layer: Any, x: Interval) -> Interval:
     mode by those of the middles, which are put down in ``how.moments``."""
     mean, var = layer.running_mean, layer.running_var
     if layer.training:
-        axes = [axis for axis in range(x.like.dim()) if axis != 1]
-        var, mean = torch.var_mean(x.center, axes, correction=0)
-        how.moments[layer] = mean, var
+        mean, var = how.moments[layer] = _moments(x.center)
     if mean is None:
         raise NoRuleError("it keeps no running statistics, so each output depends on all values")
     mean, scale = mean.to(x.like), (var.to(x.like) + layer.eps).rsqrt()
@@ -68,6 +66,13 @@ def batch_norm(how: Arithmetic, layer: Any, x: Interval) -> Interval:
     along = (-1, *[1] * (x.like.dim() - 2))
     shift, beside = bias - mean * scale, bias.abs() + (mean * scale).abs()
     return how.scaled(x, scale.reshape(along), shift.reshape(along), beside.reshape(along))
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance (C,) of each channel of ``x`` (N, C, ...)."""
+    planes = x.flatten(2) if x.dim() > 2 else x[:, :, None]
+    mean = planes.mean(2).mean(0)  # one axis after the other: several times as fast as both at once
+    return mean, (planes.square().mean(2).mean(0) - mean.square()).clamp(min=0)
 
 
 def chosen(way: Callable[..., Tensor]) -> Rule:

@@ -30,7 +30,7 @@ class Smoothing(Method):
     strength = "radius"
     certifies = "smoothed"
     source = "arXiv:1902.02918"
-    sigma: float
+    sigma: float = 0.25
     n0: int = 100
     n: int = 10_000
     alpha: float = 0.001

@@ -40,6 +40,7 @@ def audit(
     examples_from: own.ExamplesFrom = None,
     seeds: own.Seeds = 1,
     diagnose: own.Diagnose = True,
+    certify: own.Certify = None,
     require: own.Require = None,
     report: own.Report = None,
     as_json: own.Json = False,
@@ -78,7 +79,7 @@ def audit(
         with if_interrupted(lambda: _what_is_kept(asked.folder, ctx.obj, out is None)):
             done = audit_with(
                 seed=seed, alone=alone, out=asked.folder, resume=resume, examples=examples, origin=loaded.origin,  # type: ignore[arg-type]
-                diagnose=diagnose,
+                diagnose=diagnose, certificate=asked.certificate,
             )  # fmt: skip
             tables.say_audit(done, plan.shown)
             facts = _facts(done, report, as_json)

@@ -52,6 +52,7 @@ class AuditConfig(BaseModel):
     alone: bool | None = _help(own.Alone)
     examples_from: str | None = _help(own.ExamplesFrom)
     diagnose: bool | None = _help(own.Diagnose)
+    certify: Literal["ibp"] | None = _help(own.Certify)
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] | None = _help(options.Seed)
     seeds: PositiveInt | None = _help(own.Seeds)
     batch_size: PositiveInt | None = _help(options.BatchSize)

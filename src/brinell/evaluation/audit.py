@@ -56,6 +56,11 @@ class Audit:
         return self.record.false_alarms.rate if self.record.false_alarms else None
 
     @property
+    def certified_accuracy(self) -> Rate | None:
+        """Rows that are proved to stand, whatever the attack: a lower bound. None where it was not asked for."""
+        return self.record.certified.rate if self.record.certified else None
+
+    @property
     def diagnosis(self) -> Diagnosis | None:
         """Whether the robust accuracy can be believed, check by check; None where it was not asked for."""
         return self.record.diagnosis
@@ -69,9 +74,9 @@ class Audit:
     def table(self) -> pa.Table:
         """A row per example: id, label, group_*, clean_prediction, clean_confidence (the probability that the model
         gives its prediction), broken_by (null: it stands; "clean": wrong without an attack), adversarial_prediction,
-        adversarial_confidence, distance, gradients, forwards, unstable; for pictures eight_bits (whether a
-        broken row stays so when rounded to 8 bits); where sanitisers draw redrawn (whether it stays so with other
-        draws); for each attack ``gradients: ATTACK``, ``forwards: ATTACK``,
+        adversarial_confidence, distance, gradients, forwards, unstable; certified, where asked for; for pictures
+        eight_bits (whether a broken row stays so when rounded to 8 bits); where sanitisers draw redrawn (whether it
+        stays so with other draws); for each attack ``gradients: ATTACK``, ``forwards: ATTACK``,
         ``refused: ATTACK`` (its candidate was outside the threat set), and, where asked for, ``alone: ATTACK``, whether
         it breaks the row on its own."""
         return read_examples(self.folder / EXAMPLES, self.record)
@@ -129,6 +134,7 @@ class Audit:
             f"{facts.threat}, goal {facts.goal}, {facts.data.n} rows of {facts.data.name}",
             f"clean accuracy   {self.clean_accuracy}",
             f"robust accuracy  {self.robust_accuracy}, an upper bound",
+            *([f"certified        {self.certified_accuracy}, a lower bound"] if self.certified_accuracy else []),
             *([f"verdict: {self.diagnosis}"] if self.diagnosis else []),
             *(f"warning: {warning}" for warning in self.record.warnings),
         ]
@@ -152,6 +158,8 @@ def summary(audit: Audit) -> dict[str, Any]:
     facts["clean_accuracy"] = audit.clean_accuracy.facts()
     facts["robust_accuracy"] = audit.robust_accuracy.facts()
     facts["static_accuracy"] = audit.static_accuracy.facts() if audit.static_accuracy else None
+    if audit.certified_accuracy is not None:
+        facts["certified_accuracy"] = audit.certified_accuracy.facts()
     facts["verdict"] = audit.verdict
     facts["groups"] = {name: _group(audit, name) for name in audit.record.settings.data.groups}
     return facts
@@ -167,7 +175,6 @@ def _group(audit: Audit, name: str) -> dict[str, Any]:
 
 
 def _row(row: GroupRow) -> dict[str, Any]:
+    facts = {name: value for name, value in row._asdict().items() if value is not None}
     name = {"name": str(row.group)} if isinstance(row.group, Label) else {}
-    return row._asdict() | name | {
-        "clean_accuracy": row.clean_accuracy.facts(), "robust_accuracy": row.robust_accuracy.facts(),
-    }  # fmt: skip
+    return name | {name: value.facts() if isinstance(value, Rate) else value for name, value in facts.items()}

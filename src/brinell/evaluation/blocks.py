@@ -35,6 +35,7 @@ class Block:
     distance: Tensor
     unstable: Tensor
     height: Tensor  # how near the best attempt so far is to the goal: its margin, below 0 until the goal is reached
+    certified: Tensor | None = None  # bool: proved to stand; None where that was not asked for
     eight_bits: Tensor | None = None  # bool: broken also where values are rounded to 8 bits; None for no pictures
     redrawn: Tensor | None = None  # bool: broken also with other random draws; None where the model draws nothing
 

@@ -15,26 +15,12 @@ from brinell.errors import InputError, InputMissingError, OutputExistsError
 from brinell.evaluation.examples import whole_numbers
 from brinell.evaluation.files import read_table, sha256
 from brinell.evaluation.groups import rates_by_group
-from brinell.evaluation.record import Count, DataFacts, ModelFacts, Origin, Versions
-from brinell.facts import Frozen, Sealed, write_json
+from brinell.evaluation.record import Count, DataFacts, MethodFacts, ModelFacts, Origin, Versions
+from brinell.facts import Sealed, write_json
 from brinell.statistics import SMALL, Rate, simultaneous
 
 CERTIFICATE, ROWS = "certificate.json", "rows.parquet"
 _RADII = 8  # points of the curve over radius, where nobody names them
-
-
-class MethodFacts(Frozen):
-    """How it was proved, with every parameter. certifies: the model as it is, or the smoothed one that it makes.
-    strength: what the column of that name in the table is."""
-
-    kind: str
-    certifies: Literal["model", "smoothed"]
-    strength: Literal["margin", "radius"]
-    parameters: dict[str, Any]
-    source: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}({', '.join(f'{name}={value}' for name, value in self.parameters.items())})"
 
 
 class CertificateRecord(Sealed):

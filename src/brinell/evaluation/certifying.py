@@ -1,5 +1,6 @@
 """How a data set is certified: survey, proofs block by block, and the record at the end."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -8,14 +9,15 @@ import pyarrow as pa
 import torch
 
 from brinell.attacks.base import POOL
-from brinell.case import batch_for, check_parts, make_case
+from brinell.case import Case, batch_for, check_parts, make_case
 from brinell.certificates import Method, Proof
 from brinell.certificates.base import ABSTAINED
 from brinell.data import Source
-from brinell.errors import InputTypeError
-from brinell.evaluation.certificate import Certificate, CertificateRecord, MethodFacts
+from brinell.errors import CertificateBrokenError, InputError, InputTypeError
+from brinell.evaluation.blocks import Block
+from brinell.evaluation.certificate import Certificate, CertificateRecord
 from brinell.evaluation.harvest import group_column
-from brinell.evaluation.record import Count, DataFacts, Origin
+from brinell.evaluation.record import Count, DataFacts, MethodFacts, Origin
 from brinell.evaluation.survey import Survey, blocks, survey
 from brinell.evaluation.versions import model_facts, versions_of
 from brinell.models.classifier import Classifier
@@ -59,6 +61,37 @@ def certify_rows(
         abstained=_count(table["prediction"].to_numpy() == ABSTAINED),
     )  # fmt: skip
     return Certificate(record.sealed(), table)
+
+
+def check_for_audit(method: Any) -> None:
+    """Raise InputError where a certificate of this kind does not speak of the model that an audit attacks."""
+    check_method(method)
+    if method.certifies != "model":
+        raise InputError(
+            f"{type(method).__name__} certifies the smoothed model, not the one that is attacked here; pass "
+            "IntervalBounds(), or call certify for it."
+        )
+
+
+def certify_block(method: Method, case: Case, block: Block) -> None:
+    """Write down which rows are proved to stand."""
+    block.certified = method.prove(case).certified
+
+
+def check_unbroken(case: Case, block: Block, labels: Sequence[str]) -> None:
+    """Raise CertificateBrokenError where a row that is proved to stand does not."""
+    if block.certified is None:
+        return
+    fallen = (block.certified & ~block.standing).nonzero().flatten()
+    if len(fallen):
+        row = int(fallen[0])
+        by = int(block.broken_by[row])
+        what = f"{labels[by]} broke it" if by >= 0 else "the model gets it wrong without an attack"
+        raise CertificateBrokenError(
+            f"row {int(case.draws.ids[row])} is certified under {case.threat}, and yet {what} ({len(fallen)} such rows "
+            "in this block). Either the certificate is wrong, or the model does not compute what its layers say: "
+            "TF32, autocast, or a forward pass that is not a function of the row alone. Please report it."
+        )
 
 
 def check_method(method: Any) -> None:

@@ -41,7 +41,7 @@ def _columns(record: AuditRecord) -> dict[str, pa.DataType | None]:
     columns |= dict.fromkeys(["clean_confidence", "adversarial_confidence", "distance"], pa.float32())
     columns |= {"broken_by": pa.string(), "unstable": yes}
     columns |= dict.fromkeys(f"group_{name}" for name in record.settings.data.groups)
-    columns |= {name: yes for name in ("eight_bits", "redrawn") if getattr(record, name) is not None}
+    columns |= {name: yes for name in ("certified", "eight_bits", "redrawn") if getattr(record, name) is not None}
     each = {"gradients": whole, "forwards": whole, "refused": yes} | ({"alone": yes} if record.settings.alone else {})
     columns |= {"gradients": whole, "forwards": whole}
     return columns | {

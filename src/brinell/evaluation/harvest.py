@@ -38,6 +38,8 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
         "forwards": block.forwards.sum(1).cpu().numpy(),
         "unstable": block.unstable.cpu().numpy(),
     }
+    if block.certified is not None:
+        columns["certified"] = block.certified.cpu().numpy()
     for name, still in (("eight_bits", block.eight_bits), ("redrawn", block.redrawn)):
         if still is not None:
             columns[name] = pa.array(still.cpu().numpy(), mask=(block.broken_by < 0).cpu().numpy())

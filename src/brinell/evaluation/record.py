@@ -94,6 +94,20 @@ class AttackFacts(Frozen):
     parameters: dict[str, Any]
 
 
+class MethodFacts(Frozen):
+    """How it was proved, with every parameter. certifies: the model as it is, or the smoothed one that it makes.
+    strength: what the column of that name in the table is."""
+
+    kind: str
+    certifies: Literal["model", "smoothed"]
+    strength: Literal["margin", "radius"]
+    parameters: dict[str, Any]
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}({', '.join(f'{name}={value}' for name, value in self.parameters.items())})"
+
+
 class Settings(Frozen):
     """All that decides the outcome of an audit; two runs with equal settings end with the same record."""
 
@@ -113,6 +127,7 @@ class Settings(Frozen):
     examples: Literal["all", "none"]
     diagnose: bool = False
     budget: str | None = None
+    certificate: MethodFacts | None = None
     versions: Versions
     origin: Origin | None = None
 
@@ -160,16 +175,17 @@ class Doubling(Frozen):
 class AuditRecord(Sealed):
     """Settings and results of a finished audit. Robust accuracy is an upper bound: a stronger attack may break more.
 
-    doubling: None where no row stands, or nothing was spent. eight_bits: of the broken rows, those that stay broken
-    when every value is rounded to 8 bits toward the clean input; None for inputs that are no pictures in 0..1 or
-    0..255. redrawn: of the broken rows, those that stay broken with other random draws; None where the model draws
-    nothing. false_alarms: clean rows that a detector turns away; None without one. files: the sha256 of the files
-    beside the record."""
+    certified: rows that are proved to stand, a lower bound; None where that was not asked for. doubling: None where
+    no row stands, or nothing was spent. eight_bits: of the broken rows, those that stay broken when every value is
+    rounded to 8 bits toward the clean input; None for inputs that are no pictures in 0..1 or 0..255. redrawn: of the
+    broken rows, those that stay broken with other random draws; None where the model draws nothing. false_alarms: clean
+    rows that a detector turns away; None without one. files: the sha256 of the files beside the record."""
 
     settings: Settings
     warnings: tuple[str, ...]
     clean: Count
     robust: Count
+    certified: Count | None = None
     stages: tuple[StageResult, ...]
     unstable: int
     doubling: Doubling | None = None

@@ -13,11 +13,13 @@ import torch
 
 from brinell.attacks.base import POOL
 from brinell.case import Case, batch_for, check_logits, check_parts, make_case, never
+from brinell.certificates import Method
 from brinell.data import Source, classes_of, columns_of
 from brinell.errors import ModelFailedError
 from brinell.evaluation.blocks import Block, clean_block, confirm_again, run_stage
 from brinell.evaluation.budget import Budget, Purse
 from brinell.evaluation.cascades import describe
+from brinell.evaluation.certifying import certify_block, check_for_audit, check_unbroken, describe_method
 from brinell.evaluation.efforts import Cascade
 from brinell.evaluation.faults import Room, Watch, strange_words
 from brinell.evaluation.files import CLOCK, EXAMPLES, RECORD, read_table
@@ -59,6 +61,7 @@ class Options(NamedTuple):
     progress: Progress
     diagnose: bool = True
     budget: Budget | None = None
+    certificate: Method | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,9 @@ def _prepare(
 ) -> _Job:  # fmt: skip
     x, y = source.block(slice(0, 1))
     first = make_case(model, x, y, threat, goal=None, seed=options.seed, batch=options.batch)
+    if options.certificate is not None:
+        check_for_audit(options.certificate)
+        options.certificate.prove(first)  # a layer without bounds is named before anything is attacked
     batch = options.batch or batch_for(first.x)
     logits = model(first.x.requires_grad_())
     classes = logits.shape[1]
@@ -161,6 +167,7 @@ def _settings(  # noqa: PLR0913 - a record has many fields
         alone=options.alone, seed=options.seed, precision=model.precision, batch=batch,
         block=POOL * batch, examples=options.examples, diagnose=options.diagnose,
         budget=None if options.budget is None else str(options.budget),
+        certificate=None if options.certificate is None else describe_method(options.certificate),
         versions=versions_of(model.anchor.device),
         origin=options.origin if isinstance(options.origin, Origin) else None,
     )  # fmt: skip
@@ -208,6 +215,8 @@ def _run_block(job: _Job, folder: RunFolder, rows: slice, purse: Purse) -> tuple
 
 def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case, purse: Purse) -> pa.Table:
     block = job.room.work(lambda batch: clean_block(replace(case, batch=batch), len(job.cascade)))
+    if (method := job.options.certificate) is not None:
+        job.room.work(lambda batch: certify_block(method, replace(case, batch=batch), block))
     for stage, attack in enumerate(job.cascade):
         if job.blind and attack.access == "gradients":
             continue
@@ -220,6 +229,7 @@ def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case, purse: 
     kept = job.facts.examples == "all"
     read_back = (lambda: folder.read_rows(rows)) if kept else (lambda: block.x_adv.cpu())
     job.room.work(lambda batch: confirm_again(replace(case, batch=batch), block, read_back))
+    check_unbroken(case, block, [attack.label for attack in job.facts.cascade])
     groups = {name: values[rows] for name, values in job.groups.items()}
     return as_table(job.facts, groups, case, block)
 

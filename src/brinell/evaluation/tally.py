@@ -28,7 +28,7 @@ def add_up(facts: Settings, warnings: tuple[str, ...], parts: Iterable[pa.Table]
     robust = stages[-1].after if stages else tally.clean
     return AuditRecord(
         settings=facts, warnings=warnings, clean=Count(hits=tally.clean, n=facts.data.n),
-        robust=Count(hits=robust, n=facts.data.n), stages=stages, unstable=tally.unstable,
+        robust=Count(hits=robust, n=facts.data.n), certified=tally.certified, stages=stages, unstable=tally.unstable,
         doubling=tally.doubling(robust), eight_bits=tally.still.get("eight_bits"),
         redrawn=tally.still.get("redrawn"),
         false_alarms=None if rejected is None else Count(hits=alarms, n=facts.data.n),
@@ -70,6 +70,7 @@ class _Tally:
     def __init__(self, labels: list[str], alone: bool) -> None:
         self.clean = self.unstable = 0
         self.still: dict[str, Count] = {}  # of the broken rows, those that are so also if something changes
+        self.certified: Count | None = None
         self._alone = alone
         self._stages = [_Stage(label) for label in labels]
         self._whole = {unit: _Effort() for unit in _UNITS}  # the cascade as one; totals of the standing rows alone
@@ -80,6 +81,9 @@ class _Tally:
         self.unstable += _total(table["unstable"])
         for name in _AGAIN:
             self._add_again(table, name)
+        if "certified" in table.column_names:
+            before = self.certified or Count(hits=0, n=0)
+            self.certified = Count(hits=before.hits + _total(table["certified"]), n=before.n + table.num_rows)
         so_far = {unit: np.zeros(table.num_rows, np.int64) for unit in _UNITS}
         for stage in self._stages:
             fell = pc.fill_null(pc.equal(table["broken_by"], stage.label), False).to_numpy()
