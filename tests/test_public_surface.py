@@ -25,6 +25,7 @@ NAMES = {
     "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding", "Frame", "read_dataset", "read_images",
     "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
     "record_schema", "Demand", "sanitised", "SANITISERS", "BitDepth", "JPEG", "Median", "RandomResizePad",
+    "FeatureSqueezing",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES", "SANITISERS")]
 
