@@ -15,9 +15,10 @@ BENCHMARKS = {
     "autoattack": "the default cascades beside AutoAttack (a quarter of an hour; only when asked for)",
     "tutorial": "the Tutorial recipe beside the usual loop: time and memory",
     "start": "how soon the command line and the import are there",
+    "sanitisers": "sanitisers, a detector and distillation, static and adaptive (minutes; only when asked for)",
     "walk": "the figures of a whole walk on MNIST (half an hour; only when asked for)",
 }
-LONG = {"autoattack", "walk"}
+LONG = {"autoattack", "sanitisers", "walk"}
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 
