@@ -24,11 +24,11 @@ NAMES = {
     "Verification", "Discrepancy", "compare", "Comparison", "robustness_curve", "RobustnessCurve", "spread", "Spread",
     "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding", "Frame", "read_dataset", "read_images",
     "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
-    "record_schema", "Demand", "NFGSM", "TRADES", "AWP", "Gaussian", "DefensiveDistillation",
-    "training_cost", "TrainingCost", "advise",
-    "Advice", "Situation",
-    "sanitised", "SANITISERS", "BitDepth", "JPEG", "Median", "RandomResizePad",
-    "Training", "Shift", "Flip", "Noise",
+    "record_schema", "Demand", "NFGSM", "TRADES", "AWP", "Gaussian", "DefensiveDistillation", "training_cost",
+    "TrainingCost", "advise", "Advice", "Situation", "sanitised", "SANITISERS", "BitDepth", "JPEG", "Median",
+    "RandomResizePad", "FeatureSqueezing", "Training", "Shift", "Flip", "Noise", "certify", "Certificate",
+    "load_certificate", "IntervalBounds", "Smoothing", "METHODS", "IBP", "CertificateBrokenError",
+    "UnsupportedLayerError",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES", "SANITISERS")]
 

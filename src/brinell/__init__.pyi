@@ -68,6 +68,7 @@ from brinell.models import JPEG as JPEG
 from brinell.models import SANITISERS as SANITISERS
 from brinell.models import BitDepth as BitDepth
 from brinell.models import Classifier as Classifier
+from brinell.models import FeatureSqueezing as FeatureSqueezing
 from brinell.models import Median as Median
 from brinell.models import RandomResizePad as RandomResizePad
 from brinell.models import SmallCNN as SmallCNN

@@ -40,8 +40,8 @@ def scene() -> Scene:
     return Scene(br.Classifier(net, bounds=(0, 1)).eval(), x, y)
 
 
-def audited(scene: Scene, model: br.Classifier, **options: object) -> br.Audit:
-    return br.audit(model, (scene.x, scene.y), br.Linf(EPS), effort="quick", **options)  # type: ignore[arg-type]
+def audited(scene: Scene, model: br.Classifier, eps: float = EPS, **options: object) -> br.Audit:
+    return br.audit(model, (scene.x, scene.y), br.Linf(eps), effort="quick", **options)  # type: ignore[arg-type]
 
 
 def test_a_file_stops_the_static_attack_only(scene: Scene, tmp_path: Path) -> None:
@@ -118,3 +118,32 @@ def test_somebody_elses_examples_alone_are_judged_as_they_are(scene: Scene) -> N
     )  # fmt: skip
     assert audit.static_accuracy is None
     assert len(audit.record.stages) == 1
+
+
+def test_a_detector_that_stops_the_static_attack_falls_to_one_that_knows_of_it(scene: Scene, tmp_path: Path) -> None:
+    detector = br.FeatureSqueezing(scene.model, (br.JPEG(10),)).calibrated(scene.x[:32], false_alarms=0.1)
+    audit = audited(scene, detector, 0.2, out=tmp_path / "run", groups={"half": torch.arange(64) // 32})
+    assert audit.false_alarms is not None
+    assert audit.false_alarms.n == 64
+    assert audit.false_alarms.hits == int((detector.scores(scene.x) > detector.threshold).sum())
+    assert audit.clean_accuracy.hits == 64 - audit.false_alarms.hits  # the model itself is right on all
+    assert audit.static_accuracy is not None
+    assert audit.static_accuracy.value > 0.8
+    assert audit.robust_accuracy.value <= 0.02
+    predicted = torch.tensor(audit.table["adversarial_prediction"].to_pylist())
+    fell = torch.tensor([name not in (None, "clean") for name in audit.table["broken_by"].to_pylist()])
+    assert fell.any()
+    assert (predicted[fell] != 2).all()  # none of them is turned away
+    assert (predicted[fell] != scene.y[fell]).all()
+    assert br.verify(tmp_path / "run", detector, (scene.x, scene.y), groups={"half": torch.arange(64) // 32}).fine
+    page = br.write_html(audit, tmp_path / "report.html").read_text()
+    assert "false alarms, which count as wrong" in page
+    assert "not to be turned away" in page
+
+
+def test_a_wanted_label_under_a_detector(scene: Scene) -> None:
+    detector = br.FeatureSqueezing(scene.model, (br.JPEG(10),)).calibrated(scene.x[:32], false_alarms=0.1)
+    audit = audited(scene, detector, 0.2, goal=br.Toward(1), diagnose=False)
+    ones = audit.by_group("class")[1]
+    assert ones.robust_accuracy.hits == ones.clean_accuracy.hits  # they are there already
+    assert audit.by_group("class")[0].robust_accuracy.value <= 0.05

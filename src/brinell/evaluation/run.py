@@ -12,7 +12,7 @@ import pyarrow as pa
 import torch
 
 from brinell.attacks.base import POOL
-from brinell.case import Case, batch_for, check_logits, check_parts, make_case, never
+from brinell.case import Case, batch_for, check_logits, check_parts, fitting, make_case, never
 from brinell.certificates import Method
 from brinell.data import Source, classes_of, columns_of
 from brinell.errors import ModelFailedError
@@ -40,7 +40,7 @@ from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
 from brinell.evaluation.versions import model_facts, versions_of
 from brinell.facts import write_json
-from brinell.goals import Away, Goal
+from brinell.goals import Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating, same_random_state
 from brinell.progress import Progress
@@ -104,7 +104,7 @@ def run_audit(
     check_parts(model, threat, goal, options.seed)
     modes = {module: module.training for module in model.modules()}
     with evaluating(model, options.seed):
-        job = _prepare(model, source, threat, goal or Away(), cascade, options)
+        job = _prepare(model, source, threat, fitting(goal, model), cascade, options)
         folder.open(job.facts, resume)
         if folder.finished:
             folder.clean_up()  # a kill may have come between the record and this
@@ -146,7 +146,7 @@ def _prepare(
     groups = {name: np.asarray(values) for name, values in source.groups.items()}
     found = survey(source, model, POOL * batch, groups, options.progress, threat)
     groups = {"class": found.y.numpy()} | groups
-    if int(found.y.min()) < 0 or int(found.y.max()) >= classes:
+    if int(found.y.min()) < 0 or int(found.y.max()) >= classes - model.rejects:
         check_logits(torch.zeros(len(found.y), classes) - 1, found.y, model)  # names the row
     goal = goal.bind(found.y.to(first.x.device), classes)
     facts = _settings(model, source, threat, goal, cascade, options, found, batch, classes, tuple(groups))

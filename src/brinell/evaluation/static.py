@@ -7,7 +7,7 @@ from brinell.attacks.loop import DECAY, Momentum, Plan, annealed, ascend
 from brinell.attacks.starts import center
 from brinell.case import Case
 from brinell.evaluation.efforts import Cascade
-from brinell.goals import Away, Toward
+from brinell.goals import Unnoticed
 from brinell.models.classifier import Classifier
 from brinell.objectives import margin
 
@@ -37,7 +37,7 @@ class Static(Attack):
         """As many steps as the budget allows; each last point is a candidate."""
         found = Found.nothing(case)
         steps = next((some for some in range(self.steps, 0, -1) if not case.enough(some * len(case))), 0)
-        goal = case.goal if isinstance(case.goal, Toward) else Away()
+        goal = case.goal.goal if isinstance(case.goal, Unnoticed) else case.goal  # nobody turns it away there
         bare = replace(case, model=case.model.bare, goal=goal)
         plan = Plan(center, margin, annealed(1.0, steps), Momentum(DECAY))
         for start in range(0, len(case), case.batch):

@@ -68,10 +68,11 @@ class Sanitised(Guarded):
         return f"{each!r}, mean of {self.samples} passes with seed {self.seed}" if each.random else repr(each)
 
     def afresh(self) -> Self | None:
-        """The same, in eval mode, with other random draws; None where no sanitiser draws."""
-        if not any(each.random for each in self.sanitisers):
+        """The same with other random draws; None where no sanitiser draws."""
+        inner = self.inner.afresh()
+        if inner is None and not any(each.random for each in self.sanitisers):
             return None
-        return type(self)(self.inner, self.sanitisers, self.samples, self.seed + _APART)
+        return type(self)(inner or self.inner, self.sanitisers, self.samples, self.seed + _APART)
 
 
 class _Through(nn.Module):

@@ -74,7 +74,8 @@ def attacker(record: "AuditRecord") -> str:
     """The threat model: what the attacker sees, may do, and wants."""
     facts = record.settings
     may = reach(facts.threat, facts.data.shape)
-    return f"{sight(facts.cascade)}, {may}, {within(facts.model.bounds)}, and {wish(facts.goal, facts.data.classes)}."
+    wanted = wish(facts.goal, facts.data.classes) + (", and not to be turned away" if facts.model.rejects else "")
+    return f"{sight(facts.cascade)}, {may}, {within(facts.model.bounds)}, and {wanted}."
 
 
 def reach(threat: str, shape: tuple[int, ...]) -> str:
