@@ -24,7 +24,7 @@ NAMES = {
     "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding", "Frame", "read_dataset", "read_images",
     "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
     "record_schema", "Demand", "training_cost", "TrainingCost", "advise",
-    "Advice", "Situation",
+    "Advice", "Situation", "tradeoff", "Tradeoff",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 
