@@ -23,8 +23,8 @@ NAMES = {
     "Verification", "Discrepancy", "compare", "Comparison", "robustness_curve", "RobustnessCurve", "spread", "Spread",
     "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding", "Frame", "read_dataset", "read_images",
     "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
-    "record_schema", "Demand", "training_cost", "TrainingCost", "advise",
-    "Advice", "Situation", "tradeoff", "Tradeoff",
+    "training_cost", "TrainingCost", "advise", "Advice", "Situation", "tradeoff", "Tradeoff",
+    "record_schema", "Demand", "NFGSM", "TRADES", "AWP", "Gaussian", "DefensiveDistillation",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 

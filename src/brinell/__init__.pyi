@@ -25,8 +25,13 @@ from brinell.data import Frame as Frame
 from brinell.data import read_dataset as read_dataset
 from brinell.data import read_images as read_images
 from brinell.data import read_table as read_table
+from brinell.defenses import AWP as AWP
+from brinell.defenses import NFGSM as NFGSM
 from brinell.defenses import RECIPES as RECIPES
+from brinell.defenses import TRADES as TRADES
+from brinell.defenses import DefensiveDistillation as DefensiveDistillation
 from brinell.defenses import FastFGSM as FastFGSM
+from brinell.defenses import Gaussian as Gaussian
 from brinell.defenses import PGDTraining as PGDTraining
 from brinell.defenses import Standard as Standard
 from brinell.defenses import Tutorial as Tutorial

@@ -134,7 +134,8 @@ def test_models_may_be_given_trained() -> None:
     [
         ({"over": {"beta": [1, 2]}}, "PGDTraining has no parameter 'beta'; it has steps"),
         ({"over": {"steps": [1, 2], "warmup": [0, 1]}}, "give one parameter"),
-        ({"over": {"steps": [1]}}, "at least two"), ({"over": {"steps": [1, 1]}}, "each once"), ({"over": {"steps": [1, 0]}}, "steps is 0"),
+        ({"over": {"steps": [1]}}, "at least two"), ({"over": {"steps": [1, 1]}}, "each once"),
+        ({"over": {"steps": [1, 0]}}, "steps is 0"),
         ({"seeds": 0}, "seeds is 0"), ({"test": TRAIN}, "the same rows"),
     ],
 )  # fmt: skip

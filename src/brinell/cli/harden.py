@@ -21,8 +21,8 @@ _Recipe: TypeAlias = Annotated[
     str,
     typer.Option(
         metavar="RECIPE",
-        help="How to train: FastFGSM, PGDTraining, Tutorial or Standard. PGDTraining:steps=10 sets parameters, "
-        "as -p does.",
+        help="How to train: TRADES, PGDTraining, NFGSM, FastFGSM, AWP, Gaussian, DefensiveDistillation, Tutorial or "
+        "Standard. PGDTraining:steps=10 sets parameters, as -p does; AWP:recipe=TRADES names the recipe within.",
         show_default=False,
         autocompletion=among(names.recipes),
     ),

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import torch
 
 from brinell.attacks import Attack
+from brinell.defenses import RECIPES, Recipe
 from brinell.errors import InputError, nearest
 from brinell.goals import Toward
 from brinell.threats import Ball
@@ -95,6 +96,8 @@ def _parameters(kind: type[Any], pairs: Iterable[str]) -> dict[str, Any]:
 
 def _read(key: str, text: str, hint: Any) -> Any:
     """``text`` as what the parameter's type hint asks for."""
+    if hint is Recipe:
+        return named(RECIPES, "recipe", text)
     allowed = get_args(hint) or (hint,)
     if NoneType in allowed and text.lower() == "none":
         return None

@@ -1,13 +1,18 @@
 """Defenses: recipes to train a harder model. Add one: a file here and a line in ``RECIPES``."""
 
+from brinell.defenses.awp import AWP
 from brinell.defenses.base import Lesson, Recipe, lesson_of
 from brinell.defenses.cost import Ask, TrainingCost, measure
+from brinell.defenses.distillation import DefensiveDistillation
 from brinell.defenses.fast import FastFGSM
+from brinell.defenses.gaussian import Gaussian
 from brinell.defenses.log import EpochResult, TrainingLog
+from brinell.defenses.nfgsm import NFGSM
 from brinell.defenses.options import Training
 from brinell.defenses.pgd import PGDTraining
 from brinell.defenses.standard import Standard
 from brinell.defenses.step import Learner
+from brinell.defenses.trades import TRADES
 from brinell.defenses.training import Course, OnEpoch, train
 from brinell.defenses.tutorial import Tutorial
 
@@ -15,14 +20,24 @@ RECIPES: dict[str, type[Recipe]] = {
     "Standard": Standard,
     "Tutorial": Tutorial,
     "FastFGSM": FastFGSM,
+    "NFGSM": NFGSM,
     "PGDTraining": PGDTraining,
+    "TRADES": TRADES,
+    "AWP": AWP,
+    "Gaussian": Gaussian,
+    "DefensiveDistillation": DefensiveDistillation,
 }
 
 __all__ = [
     "Standard",
     "Tutorial",
     "FastFGSM",
+    "NFGSM",
     "PGDTraining",
+    "TRADES",
+    "AWP",
+    "Gaussian",
+    "DefensiveDistillation",
     "RECIPES",
     "Ask",
     "Course",

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 
 from brinell.case import Case, as_inputs, as_labels, check_parts, is_count, make_case
 from brinell.data import Source
-from brinell.defenses.base import Lesson, Recipe, lesson_of
+from brinell.defenses.base import Lesson, Recipe, lesson_of, parameters_of
 from brinell.defenses.guard import Guard, hold_out
 from brinell.defenses.log import EpochResult, TrainingLog
 from brinell.defenses.options import Training
@@ -46,6 +46,7 @@ class _School:
     course: Course
     progress: Progress
     classes: int
+    teacher: Classifier | None = None
 
     def train_epoch(self, epoch: int) -> float:
         """One walk over all rows in a new order; returns the mean loss."""
@@ -89,7 +90,7 @@ class _School:
                 f"0..{self.classes - 1}."
             )
         case = Case(model, x, labels, self.threat, Away(), draws, model.bounds.to(x), len(x))
-        return lesson_of(case, attack_mode=self.learner.options.attack_mode)
+        return lesson_of(case, attack_mode=self.learner.options.attack_mode, teacher=self.teacher)
 
 
 def train(
@@ -104,7 +105,9 @@ def train(
     rows, held = hold_out(source, course.seed) if recipe.guarded else (source, None)
     guard = Guard(held, threat, course.seed) if held is not None else None
     learner = Learner(student, recipe, Training().over(recipe), course.lr)
-    school = _School(learner, rows, threat, course, progress, classes)
+    first = recipe.teacher()
+    teacher = train(model, source, threat, first, course, _of_teacher(progress), None) if first else None
+    school = _School(learner, rows, threat, course, progress, classes, teacher)
     log = _new_log(source, threat, recipe, course, len(held) if held is not None else 0)
     with same_random_state(course.seed):
         for epoch in range(course.epochs):
@@ -113,6 +116,10 @@ def train(
             if on_epoch is not None:
                 on_epoch(_finish(student, log, guard), log)
     return _finish(student, log, guard)
+
+
+def _of_teacher(progress: Progress) -> Progress:
+    return lambda label, done, total: progress(f"{label} the teacher", done, total)
 
 
 def _finish(student: Classifier, log: TrainingLog, guard: Guard | None) -> Classifier:
@@ -133,11 +140,11 @@ def _extend(log: TrainingLog, result: EpochResult, guard: Guard | None) -> Train
 
 
 def _new_log(source: Source, threat: Threat, recipe: Recipe, course: Course, held_out: int) -> TrainingLog:
-    parameters = {field.name: getattr(recipe, field.name) for field in fields(recipe)}  # type: ignore[arg-type]
     small = recipe.guarded and not held_out
     return TrainingLog(
-        recipe=type(recipe).__name__, parameters=parameters, threat=str(threat), data=source.name, n=len(source),
-        held_out=held_out, planned_epochs=course.epochs, batch_size=course.batch, lr=course.lr, seed=course.seed,
+        recipe=type(recipe).__name__, parameters=parameters_of(recipe), threat=str(threat), data=source.name,
+        n=len(source), held_out=held_out, planned_epochs=course.epochs, batch_size=course.batch, lr=course.lr,
+        seed=course.seed,
         notes=("Too few rows to hold some out: nobody checked for catastrophic overfitting.",) if small else (),
     )  # fmt: skip
 

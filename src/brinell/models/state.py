@@ -15,7 +15,7 @@ def evaluating(model: nn.Module, seed: int | None = None) -> Iterator[None]:
 
     With ``seed``, what the model itself draws from the global generators inside is a function of it.
     Gradients can be taken inside, also where the caller switched them off."""
-    with torch.inference_mode(False), _same_modules(model), _same_buffers(model), same_random_state(seed):
+    with torch.inference_mode(False), _same_modules(model), same_buffers(model), same_random_state(seed):
         model.eval()
         for parameter in model.parameters():
             parameter.requires_grad_(False)
@@ -45,7 +45,8 @@ def same_modes(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _same_buffers(model: nn.Module) -> Iterator[None]:
+def same_buffers(model: nn.Module) -> Iterator[None]:
+    """Give every module its own buffers back, with the values that they had."""
     plain = (module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule))
     tables = [(module._buffers, dict(module._buffers)) for module in plain]  # those of TorchScript stay in their place
     values = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
