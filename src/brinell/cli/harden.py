@@ -12,13 +12,13 @@ from brinell.cli.names import among
 
 if TYPE_CHECKING:
     from brinell.cli.loading import Wanted
-    from brinell.defenses import TrainingLog
+    from brinell.defenses import Recipe, TrainingLog
     from brinell.models import Classifier
 
 WEIGHTS, LOG = "weights.safetensors", "training.json"
 
 _Recipe: TypeAlias = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="RECIPE",
         help="How to train: TRADES, PGDTraining, NFGSM, FastFGSM, AWP, Gaussian, DefensiveDistillation, Tutorial or "
@@ -28,7 +28,7 @@ _Recipe: TypeAlias = Annotated[
     ),
 ]
 _Out: TypeAlias = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         metavar="FOLDER",
         help=f"A new folder for {WEIGHTS} and {LOG}, written after every epoch.",
@@ -43,13 +43,21 @@ _Lr: TypeAlias = Annotated[
     float | None, typer.Option(metavar="RATE", help="Learning rate; else the recipe's choice.", show_default=False)
 ]
 
+_DryRun: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Train nothing: take a few steps, and tell time, memory and gradients of RECIPE, or of every recipe.",
+    ),
+]
+
 
 def harden(
     model: options.Model,
     data: options.Data,
     threat: options.Threat,
-    recipe: _Recipe,
-    out: _Out,
+    recipe: _Recipe = None,
+    out: _Out = None,
     parameter: options.Parameters = None,
     epochs: _Epochs = None,
     lr: _Lr = None,
@@ -58,6 +66,7 @@ def harden(
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    dry_run: _DryRun = False,
 ) -> None:
     """Train a model to resist an attacker.
 
@@ -74,14 +83,19 @@ def harden(
     with showing() as display:
         display("loading PyTorch", 0, None)
         import brinell
-        from brinell.cli import loading, output, tables, values
+        from brinell.cli import costs, loading, output, tables, values
 
-        chosen = values.named(brinell.RECIPES, "recipe", recipe, parameter or ())
-        _check_free(out)
+        chosen = values.named(brinell.RECIPES, "recipe", recipe, parameter or ()) if recipe else None
+        if not dry_run:
+            chosen, out = _both(chosen, out)
+            _check_free(out)
         if lr is not None and not lr > 0:
             raise brinell.InputError(f"--lr is {lr}; give a rate above 0, such as 0.001.")
         wanted = loading.Wanted(model, data, threat, weights, bounds, n, seed)
         loaded = loading.load(wanted, display)
+        if chosen is None or out is None or dry_run:
+            costs.say_costs(loaded, chosen, display, epochs=epochs, batch_size=batch_size, seed=seed)
+            return
         output.say_pairs([("Recipe", f"{chosen}, seed {seed}"), *tables.scene(loaded)])
         keeper = _Keeper(out)
         with if_interrupted(keeper.what_is_kept):
@@ -121,6 +135,15 @@ class _Keeper:
             f"{self._log.best_epoch}, is kept in {self._folder / WEIGHTS}. To train on from it: --weights "
             f"{self._folder / WEIGHTS} and another --out."
         )
+
+
+def _both(recipe: "Recipe | None", out: Path | None) -> "tuple[Recipe, Path]":
+    """What a training cannot do without."""
+    from brinell.errors import InputError
+
+    if recipe is None or out is None:
+        raise InputError("give --recipe and --out; or --dry-run, to see first what each recipe would cost.")
+    return recipe, out
 
 
 def _check_free(out: Path) -> None:
