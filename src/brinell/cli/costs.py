@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _HEAD = ("Recipe", "epochs", "batch", "a step", "the training", "gradients", "memory", "x standard")
 _CAVEAT = (
     "Times: from the quickest and the slowest of a few steps, with the look at held-out rows. Gradients: passes for "
-    "each row of a batch. Memory: by how much a step grows on the model at rest (activations, gradients, the optimiser's "
-    "state); beside it, as a multiple of standard training with the same batch. Nothing was trained."
+    "each row of a batch. Memory: by how much a step grows on the model at rest (activations, gradients, the "
+    "optimiser's state); beside it, as a multiple of standard training with the same batch. Nothing was trained."
 )
 
 
