@@ -24,7 +24,8 @@ NAMES = {
     "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding", "Frame", "read_dataset", "read_images",
     "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
     "training_cost", "TrainingCost", "advise", "Advice", "Situation", "tradeoff", "Tradeoff",
-    "record_schema", "Demand", "NFGSM", "TRADES", "AWP", "Gaussian", "DefensiveDistillation",
+    "record_schema", "Demand", "Training", "Shift", "Flip", "Noise", "NFGSM", "TRADES", "AWP", "Gaussian",
+    "DefensiveDistillation",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
 

@@ -35,7 +35,11 @@ from brinell.defenses import Gaussian as Gaussian
 from brinell.defenses import PGDTraining as PGDTraining
 from brinell.defenses import Standard as Standard
 from brinell.defenses import Tutorial as Tutorial
+from brinell.defenses.augmentations import Flip as Flip
+from brinell.defenses.augmentations import Noise as Noise
+from brinell.defenses.augmentations import Shift as Shift
 from brinell.defenses.cost import TrainingCost as TrainingCost
+from brinell.defenses.options import Training as Training
 from brinell.errors import InputError as InputError
 from brinell.evaluation import Audit as Audit
 from brinell.evaluation import Comparison as Comparison

@@ -56,12 +56,15 @@ def test_each_point_is_what_harden_and_audit_say(kept: tuple[Path, br.Tradeoff])
 
 
 def test_a_folder_keeps_what_is_done(kept: tuple[Path, br.Tradeoff], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stops(*args: Any, **more: Any) -> None:
+        raise AssertionError
+
     folder, found = kept
     assert br.load_audit(folder / "steps-2-seed-0" / "audit").robust_accuracy == found.points[1].robust_accuracy
-    monkeypatch.setattr("brinell.choosing.trainings.harden", None)
-    (folder / "steps-2-seed-0" / "point.json").unlink()  # killed between training and the end of the audit
+    monkeypatch.setattr("brinell.defenses.step.Learner.step", stops)
+    (folder / "steps-2-seed-0" / "point.json").unlink()  # killed before the end of the audit
     assert drawn(out=folder).points == found.points
-    monkeypatch.setattr("brinell.choosing.trainings.audit", None)
+    monkeypatch.setattr("brinell.choosing.trainings.audit", stops)
     assert drawn(out=folder).points == found.points
     facts = json.loads((folder / "tradeoff.json").read_text())
     assert [point["robust"]["hits"] for point in facts["points"]] == [point.robust.hits for point in found.points]
@@ -74,9 +77,30 @@ def test_another_one_in_the_same_folder_is_refused(more: dict[str, Any], kept: t
         drawn(out=kept[0], **more)
 
 
+def test_a_training_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from brinell.defenses import Learner
+
+    step, left = Learner.step, [7]  # of 2 trainings of 2 epochs of 2 steps
+
+    def stops(self: Any, *args: Any, **more: Any) -> float:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return step(self, *args, **more)
+
+    monkeypatch.setattr(Learner, "step", stops)
+    with pytest.raises(KeyboardInterrupt):
+        drawn(out=tmp_path / "t")
+    monkeypatch.setattr(Learner, "step", step)
+    found = drawn(out=tmp_path / "t")
+    assert [point.clean for point in found.points] == [point.clean for point in drawn().points]
+    assert found.points[0].seconds is not None
+    assert found.points[1].seconds is None
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
-    with pytest.raises(FileExistsError, match="not an empty folder"):
+    with pytest.raises(FileExistsError, match="is not empty"):
         drawn(out=tmp_path)
 
 

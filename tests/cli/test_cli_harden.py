@@ -73,6 +73,13 @@ def test_options_reach_the_recipe_and_the_training(run: Run) -> None:
     assert "Note: Too few rows to hold some out" in ended.out
 
 
+def test_a_recipe_within_a_recipe_is_named_with_its_parameters(run: Run) -> None:
+    more = ["--recipe", "AWP:gamma=0.02", "-p", "recipe=trades:steps=2", "--epochs", 1, "--n", 40, "--out", "h"]
+    assert run(*TOY, *more).code == 0
+    inner = "TRADES(beta=6.0, steps=2, rel_step=None, warmup=0.33)"
+    assert log_of("h").parameters == {"recipe": inner, "gamma": 0.02}
+
+
 def test_same_seed_same_weights(run: Run) -> None:
     kept = []
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -109,10 +116,13 @@ def test_ctrl_c_in_the_first_epoch_leaves_nothing(run: Run) -> None:
     ("more", "says"),
     [
         (["--recipe", "PGD", "--out", "h"], "there is no recipe 'PGD'; choose one of Standard, Tutorial, FastFGSM"),
-        (["--recipe", "FastFGSM", "--out", "."], "is not an empty folder; name another with --out"),
-        (["--recipe", "FastFGSM", "--out", "toy.npz"], "toy.npz exists and is not an empty folder"),
+        (["--recipe", "FastFGSM", "--out", "."], "the folder . exists and is not empty; resume it (--resume"),
+        (["--recipe", "FastFGSM", "--out", "toy.npz"], "toy.npz is a file; name a folder"),
         (["--recipe", "FastFGSM", "-p", "x=1", "--out", "h"], "FastFGSM has no parameter 'x'; it has rel_step=1.25"),
         (["--recipe", "Standard", "-p", "x=1", "--out", "h"], "Standard has no parameter 'x'; it has no parameters"),
+        (["--recipe", "AWP:recipe=Standard", "--out", "h"], "AWP needs one that searches for inputs"),
+        (["--recipe", "AWP:recipe=PGD", "--out", "h"], "there is no recipe 'PGD'; choose one of"),
+        (["--recipe", "TRADES:beta=0", "--out", "h"], "beta is 0.0; it must be above 0"),
         (["--recipe", "FastFGSM", "--lr", "-1", "--out", "h"], "--lr is -1.0; give a rate above 0"),
     ],
 )

@@ -30,10 +30,11 @@ def test_from_data_to_a_picture(run: Run, others: str) -> None:
     assert sorted(path.suffix for path in Path("t").glob("tradeoff.*")) == [".html", ".json", ".svg"]
     assert "Drawn: t/tradeoff.html, t/tradeoff.svg" in ended.err
     assert "one training with one seed" in ended.err
-    before = (Path("t") / "steps-1-seed-0" / "weights.safetensors").stat().st_mtime_ns
+    weights = Path("t") / "steps-1-seed-0" / "training" / "weights.safetensors"
+    before = weights.stat().st_mtime_ns
     again = run(*words, *QUICK, "--n", 90, "--test-n", 30, "--out", "t", "--json")
     assert json.loads(again.out) == facts
-    assert (Path("t") / "steps-1-seed-0" / "weights.safetensors").stat().st_mtime_ns == before
+    assert weights.stat().st_mtime_ns == before
 
 
 def test_several_seeds(run: Run, others: str, workshop: Path) -> None:
@@ -41,7 +42,7 @@ def test_several_seeds(run: Run, others: str, workshop: Path) -> None:
     ended = run(*words, *QUICK, "--seeds", 2, "--out", "t")
     assert ended.code == 0, ended.err
     assert "trained with 2 seeds" in ended.out
-    start = "t/clean_weight-0.5-seed-1/weights.safetensors"
+    start = "t/clean_weight-0.5-seed-1/training/weights.safetensors"
     ended = run(*words[:-1], "-1:2", *QUICK, "--weights", start, "--out", "u")
     assert ended.code == 0, ended.err
 

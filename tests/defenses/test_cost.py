@@ -86,7 +86,7 @@ def test_facts_are_plain() -> None:
 
 @pytest.mark.parametrize(
     ("more", "says"),
-    [({"recipe": "TRADES"}, "the recipe is 'TRADES'"), ({"steps": 0}, "steps 0"), ({"epochs": 0}, "epochs is 0")],
+    [({"recipe": "TRADES"}, "the recipe is 'TRADES'"), ({"steps": 0}, "steps is 0"), ({"epochs": 0}, "epochs is 0")],
 )
 def test_wrong_use(more: dict[str, Any], says: str) -> None:
     with pytest.raises(br.InputError, match=says):

@@ -6,8 +6,8 @@ from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
 from brinell.errors import InputError
-from brinell.evaluation.record import Count, as_json
-from brinell.facts import Frozen, Sealed
+from brinell.evaluation.record import Count
+from brinell.facts import Frozen, Sealed, as_json, whole
 from brinell.report.tradeoff import Dot, Mean, Words, page_of, svg_of
 from brinell.statistics import Rate
 
@@ -16,7 +16,8 @@ _ENDS = (".html", ".svg", ".json")
 
 
 class TradeoffPoint(Frozen):
-    """One model. value: of the parameter; seconds, epochs: of its training, None where the model was given trained.
+    """One model. value: of the parameter; seconds, epochs: of its training, None where the model was given trained, and
+    seconds where it was interrupted.
 
     verdict: whether its gradients can be followed; None where nobody asked."""
 
@@ -106,9 +107,9 @@ class Tradeoff:
             raise InputError(f"{path} is no file to write to; end it in {', '.join(_ENDS)}.")
         text = {".html": self._page, ".svg": self._drawing, ".json": self.to_json}[path.suffix]()
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(text, encoding="utf-8")
-        return partial.replace(path)
+        with whole(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+        return path
 
     def write_html(self, path: str | Path) -> Path:
         """Write the page; see ``save``."""

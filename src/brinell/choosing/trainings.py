@@ -1,6 +1,5 @@
 """Clean against robust accuracy: one training for each value of a parameter, each audited on the same rows."""
 
-import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -16,24 +15,22 @@ from brinell.case import check_parts
 from brinell.choosing.points import Terms, Tradeoff, TradeoffFacts, TradeoffPoint, Value
 from brinell.data import Source, read
 from brinell.defenses import Recipe
-from brinell.errors import InputError, InputTypeError, OutputExistsError, nearest
-from brinell.evaluation.record import Count, write_json
-from brinell.facts import Frozen
-from brinell.models import Classifier, load_weights, save_weights
+from brinell.errors import InputError, InputTypeError, nearest
+from brinell.evaluation.record import Count
+from brinell.facts import Frozen, differences, holds_something, write_json
+from brinell.models import Classifier
 from brinell.models.weights import weights_sha256
 from brinell.progress import Progress, silent
 from brinell.threats import Threat
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
-TERMS, POINT, TRAINED, WEIGHTS, RESULT = (
-    "terms.json", "point.json", "trained.json", "weights.safetensors", "tradeoff.json"
-)  # fmt: skip
+TERMS, POINT, TRAINED, RESULT = "terms.json", "point.json", "trained.json", "tradeoff.json"
 
 
 class _Trained(Frozen):
-    """What is known of a training that is over."""
+    """What is known of a training that is over. seconds: None where it was interrupted."""
 
-    seconds: float
+    seconds: float | None
     epochs: int
 
 
@@ -81,21 +78,20 @@ class _Work:
         return point
 
     def _train(self, plan: _Plan, place: Path | None, told: Progress) -> tuple[Classifier, _Trained]:
-        """The trained model, and what its training took; from the folder where it is done already."""
-        if place and (place / TRAINED).is_file():
-            model = copy.deepcopy(plan.model)
-            load_weights(model, place / WEIGHTS)
-            return model, _read(_Trained, place / TRAINED)
+        """The trained model, and what its training took; what is in the folder already is not done again."""
         assert plan.recipe is not None
-        began = time.monotonic()
+        out = place / "training" if place else None
+        before, began = out is not None and out.is_dir(), time.monotonic()
         model = harden(
-            plan.model, self.rows, self.threat, recipe=plan.recipe, seed=plan.seed, progress=told, **self.training
-        )
-        trained = _Trained(seconds=time.monotonic() - began, epochs=len(model.training_log.epochs))
+            plan.model, self.rows, self.threat, recipe=plan.recipe, seed=plan.seed, out=out, resume=before,
+            progress=told, **self.training,
+        )  # fmt: skip
+        if place and (place / TRAINED).is_file():
+            return model, _read(_Trained, place / TRAINED)
+        seconds = None if before else time.monotonic() - began
+        trained = _Trained(seconds=seconds, epochs=len(model.training_log.epochs))
         if place:
-            place.mkdir(parents=True, exist_ok=True)
-            save_weights(model, place / WEIGHTS)
-            write_json(trained, place / TRAINED)  # the last: with it the training counts as done
+            write_json(trained, place / TRAINED)
         return model, trained
 
 
@@ -198,17 +194,12 @@ def _settle(folder: Path | None, terms: Terms) -> None:
     """Make the folder, or find in it what was begun under the same terms."""
     if folder is None:
         return
-    if (folder / TERMS).is_file():
-        if (found := _read(Terms, folder / TERMS)) != terms:
-            ours, theirs = terms.model_dump(), found.model_dump()
-            name = next(name for name in ours if ours[name] != theirs[name])
+    if holds_something(folder, resume=(folder / TERMS).is_file()):
+        if told := differences(_read(Terms, folder / TERMS).model_dump(), terms.model_dump()):
             raise InputError(
-                f"{folder} holds another trade-off: its {name} is {theirs[name]}, now it is {ours[name]}. Name another "
-                "folder, or ask for the same."
+                f"{folder} holds another trade-off: {'; '.join(told)}. Name another folder, or ask for the same."
             )
         return
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise OutputExistsError(f"{folder} exists and is not an empty folder; name another, or remove it.")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(terms, folder / TERMS)
 

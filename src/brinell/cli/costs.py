@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from brinell.cli import output
 
 if TYPE_CHECKING:
-    from brinell.cli.loading import Loaded
+    from brinell.cli.loading import Wanted
     from brinell.cli.progress import Display
     from brinell.defenses import Recipe, TrainingCost
 
@@ -19,12 +19,20 @@ _CAVEAT = (
 )
 
 
-def say_costs(loaded: "Loaded", chosen: "Recipe | None", display: "Display", **given: Any) -> None:
-    """Measure one recipe, or all where none is chosen, beside standard training. given: to ``training_cost``."""
+def say_costs(
+    wanted: "Wanted", recipe: str | None, parameters: Iterable[str], display: "Display", **given: Any
+) -> None:
+    """Measure one recipe, or all where none is named, beside standard training. given: to ``training_cost``."""
     import brinell
+    from brinell.cli import loading, values
 
-    recipes = [brinell.Standard(), *([chosen] if chosen else [kind() for kind in brinell.RECIPES.values()])]
-    ask = partial(brinell.training_cost, loaded.model, loaded.source, loaded.threat, progress=display, **given)
+    every = [kind() for kind in brinell.RECIPES.values()]
+    chosen = [values.named(brinell.RECIPES, "recipe", recipe, parameters)] if recipe else every
+    recipes = [brinell.Standard(), *chosen]
+    loaded, seed = loading.load(wanted, display), wanted.seed
+    ask = partial(
+        brinell.training_cost, loaded.model, loaded.source, loaded.threat, seed=seed, progress=display, **given
+    )
     rows, notes = _measured(dict.fromkeys(recipes), ask)
     output.say_table(_HEAD, rows)
     for note in notes:

@@ -1,7 +1,8 @@
 """``brinell tradeoff``: clean against robust accuracy over a parameter of a recipe."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -9,64 +10,70 @@ from brinell.cli import names, options
 from brinell.cli.exits import if_interrupted
 from brinell.cli.names import among
 
+if TYPE_CHECKING:
+    from brinell.choosing import Tradeoff
+
+_option = partial(typer.Option, show_default=False)
+
+_Recipe: TypeAlias = Annotated[
+    str,
+    _option(metavar="RECIPE", autocompletion=among(names.recipes), help="How to train, as for brinell harden."),
+]
+_Over: TypeAlias = Annotated[
+    str,
+    _option(
+        metavar="KEY=VALUE,...",
+        help="The parameter of the recipe and its values, such as beta=1,3,6: a training for each.",
+    ),
+]
+_Out: TypeAlias = Annotated[
+    Path,
+    _option(
+        metavar="FOLDER",
+        help="Where weights and audits are kept, with tradeoff.html, .svg and .json. The same command goes on where it "
+        "stopped.",
+    ),
+]
+_Test: TypeAlias = Annotated[
+    str | None,
+    _option(
+        metavar="DATA",
+        autocompletion=among(names.data),
+        help="The rows to audit on; for DATA:train the others of DATA.",
+    ),
+]
+_TestRows: TypeAlias = Annotated[int | None, _option(metavar="ROWS", min=1, help="Audit on a sample of so many rows.")]
+_Seeds: TypeAlias = Annotated[int, typer.Option(metavar="COUNT", min=1, help="How many trainings each value has.")]
+_Effort: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="quick|standard|thorough", autocompletion=among(names.EFFORTS), help="How hard to try, in each audit."
+    ),
+]
+_Epochs: TypeAlias = Annotated[
+    int | None, _option(metavar="NUMBER", min=1, help="Walks over the data; else the recipe's choice.")
+]
+
 
 def tradeoff(
     model: options.Model,
     data: options.Data,
     threat: options.Threat,
-    recipe: Annotated[
-        str,
-        typer.Option(
-            metavar="RECIPE", show_default=False, autocompletion=among(names.recipes),
-            help="How to train, as for brinell harden.",
-        ),
-    ],
-    over: Annotated[
-        str,
-        typer.Option(
-            metavar="KEY=VALUE,...", show_default=False,
-            help="The parameter of the recipe and its values, such as beta=1,3,6: a training for each.",
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            metavar="FOLDER", show_default=False,
-            help="Where weights and audits are kept, with tradeoff.html, .svg and .json. The same command goes on "
-            "where it stopped.",
-        ),
-    ],
-    test: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DATA", show_default=False, autocompletion=among(names.data),
-            help="The rows to audit on; for DATA:train the others of DATA.",
-        ),
-    ] = None,
-    test_n: Annotated[
-        int | None, typer.Option(metavar="ROWS", min=1, show_default=False, help="Audit on a sample of so many rows.")
-    ] = None,
+    recipe: _Recipe,
+    over: _Over,
+    out: _Out,
+    test: _Test = None,
+    test_n: _TestRows = None,
     parameter: options.Parameters = None,
-    seeds: Annotated[int, typer.Option(metavar="COUNT", min=1, help="How many trainings each value has.")] = 1,
-    effort: Annotated[
-        str,
-        typer.Option(
-            metavar="quick|standard|thorough", autocompletion=among(names.EFFORTS),
-            help="How hard to try, in each audit.",
-        ),
-    ] = "standard",
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="NUMBER", min=1, show_default=False, help="Walks over the data; else the recipe's choice."
-        ),
-    ] = None,
+    seeds: _Seeds = 1,
+    effort: _Effort = "standard",
+    epochs: _Epochs = None,
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
     n: options.Rows = None,
     batch_size: options.BatchSize = None,
     as_json: options.Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Draw what robust accuracy costs in clean accuracy.
 
     A training and an audit for each value of --over, then a page and a drawing. --n is a sample of the rows to train
@@ -102,17 +109,23 @@ def tradeoff(
                 effort=effort, out=out, progress=display,
                 **{name: value for name, value in given.items() if value is not None},
             )  # fmt: skip
-        page, drawing = found.save(out / "tradeoff.html"), found.save(out / "tradeoff.svg")
-        seed = ["seed"] if seeds > 1 else []
-        output.say_table([key, *seed, "clean", "robust, at most", "training"], [
-            [str(each.value), *([str(each.seed)] if seed else []), output.cell(each.clean_accuracy),
-             output.cell(each.robust_accuracy), f"{each.seconds or 0:.0f} s"] for each in found.points
-        ])  # fmt: skip
-        for sentence in found.caveats:
-            output.say(sentence)
-        output.say(f"Drawn: {page}, {drawing}")
+        _say(found, key)
+        output.say(f"Drawn: {found.save(out / 'tradeoff.html')}, {found.save(out / 'tradeoff.svg')}")
     if as_json:
         output.print_json(found.facts.model_dump())
+
+
+def _say(found: "Tradeoff", key: str) -> None:
+    """Every model in a table, and what that does not say."""
+    from brinell.cli import output
+
+    lines = [
+        [str(each.value), str(each.seed), output.cell(each.clean_accuracy), output.cell(each.robust_accuracy),
+         "interrupted" if each.seconds is None else f"{each.seconds:.0f} s"] for each in found.points
+    ]  # fmt: skip
+    output.say_table([key, "seed", "clean", "robust, at most", "training"], lines)
+    for sentence in found.caveats:
+        output.say(sentence)
 
 
 def _test_of(data: str, test: str | None) -> str:

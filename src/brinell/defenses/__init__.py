@@ -1,10 +1,12 @@
 """Defenses: recipes to train a harder model. Add one: a file here and a line in ``RECIPES``."""
 
+from brinell.defenses.augmentations import AUGMENTATIONS, Flip, Noise, Shift
 from brinell.defenses.awp import AWP
 from brinell.defenses.base import Lesson, Recipe, lesson_of
-from brinell.defenses.cost import Ask, TrainingCost, measure
+from brinell.defenses.cost import TrainingCost, measure
 from brinell.defenses.distillation import DefensiveDistillation
 from brinell.defenses.fast import FastFGSM
+from brinell.defenses.folder import TrainingFolder
 from brinell.defenses.gaussian import Gaussian
 from brinell.defenses.log import EpochResult, TrainingLog
 from brinell.defenses.nfgsm import NFGSM
@@ -12,8 +14,9 @@ from brinell.defenses.options import Training
 from brinell.defenses.pgd import PGDTraining
 from brinell.defenses.standard import Standard
 from brinell.defenses.step import Learner
+from brinell.defenses.task import Course, Task
 from brinell.defenses.trades import TRADES
-from brinell.defenses.training import Course, OnEpoch, train
+from brinell.defenses.training import OnEpoch, train
 from brinell.defenses.tutorial import Tutorial
 
 RECIPES: dict[str, type[Recipe]] = {
@@ -39,15 +42,20 @@ __all__ = [
     "Gaussian",
     "DefensiveDistillation",
     "RECIPES",
-    "Ask",
+    "AUGMENTATIONS",
+    "Flip",
+    "Noise",
+    "Shift",
     "Course",
     "EpochResult",
     "Learner",
     "Lesson",
     "OnEpoch",
     "Recipe",
+    "Task",
     "Training",
     "TrainingCost",
+    "TrainingFolder",
     "TrainingLog",
     "lesson_of",
     "measure",

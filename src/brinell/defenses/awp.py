@@ -44,6 +44,10 @@ class AWP(Recipe):
                 "PGDTraining() or TRADES()."
             )
 
+    def prepare(self, model: Classifier, seed: int) -> None:
+        """What the inner recipe prepares."""
+        self.recipe.prepare(model, seed)
+
     def search(self, batch: Case, done: float) -> Tensor:
         """What the inner recipe finds."""
         return self.recipe.search(batch, done)

@@ -11,7 +11,8 @@ from torch import Tensor
 from brinell.case import Case
 from brinell.errors import InputError
 from brinell.models.classifier import Classifier
-from brinell.models.state import same_modes
+from brinell.models.narrow import narrow_convolutions
+from brinell.models.state import same_modules
 
 Schedule: TypeAlias = Literal["constant", "cyclic", "cosine", "step"]
 Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
@@ -81,12 +82,6 @@ class Recipe:
         return None
 
 
-def parameters_of(recipe: Recipe) -> dict[str, Any]:
-    """The parameters by name, as a record keeps them: a recipe within the recipe in words."""
-    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}  # type: ignore[arg-type]
-    return {name: repr(value) if isinstance(value, Recipe) else value for name, value in values.items()}
-
-
 def mean_loss(batch: Case, losses: Tensor) -> Tensor:
     """The mean of losses (N,) over the rows of the batch, each as much as its class counts."""
     weights = batch.class_weights if isinstance(batch, Lesson) else None
@@ -127,8 +122,11 @@ def check_share(**numbers: float) -> None:
 
 @contextmanager
 def attacking(batch: Case) -> Iterator[None]:
-    """Eval mode while the attack looks for its examples, unless the lesson wants train mode; afterwards as before."""
-    with same_modes(batch.model):
+    """While the attack looks for its examples: eval mode, unless the lesson wants train mode, and slopes for the inputs
+    alone. Afterwards as before."""
+    with same_modules(batch.model), narrow_convolutions(batch.model):
         if not isinstance(batch, Lesson) or batch.attack_mode == "eval":
             batch.model.eval()
+        for parameter in batch.model.parameters():
+            parameter.requires_grad_(False)
         yield

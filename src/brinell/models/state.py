@@ -15,7 +15,7 @@ def evaluating(model: nn.Module, seed: int | None = None) -> Iterator[None]:
 
     With ``seed``, what the model itself draws from the global generators inside is a function of it.
     Gradients can be taken inside, also where the caller switched them off."""
-    with torch.inference_mode(False), _same_modules(model), same_buffers(model), same_random_state(seed):
+    with torch.inference_mode(False), same_modules(model), same_buffers(model), same_random_state(seed):
         model.eval()
         for parameter in model.parameters():
             parameter.requires_grad_(False)
@@ -23,7 +23,8 @@ def evaluating(model: nn.Module, seed: int | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def _same_modules(model: nn.Module) -> Iterator[None]:
+def same_modules(model: nn.Module) -> Iterator[None]:
+    """Give every module its own mode back, and every parameter its own word on whether it requires a gradient."""
     frozen = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     try:
         with same_modes(model):
