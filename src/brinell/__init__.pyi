@@ -22,7 +22,9 @@ from brinell.certificates import IntervalBounds as IntervalBounds
 from brinell.certificates import Smoothing as Smoothing
 from brinell.choosing import Advice as Advice
 from brinell.choosing import Situation as Situation
+from brinell.choosing import Tradeoff as Tradeoff
 from brinell.choosing import advise as advise
+from brinell.choosing import tradeoff as tradeoff
 from brinell.data import Frame as Frame
 from brinell.data import read_dataset as read_dataset
 from brinell.data import read_images as read_images

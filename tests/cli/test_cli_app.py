@@ -97,6 +97,7 @@ def test_the_examples_run_one_after_the_other(run: Run) -> None:
         "init": [],
         "advise": [],
         "harden": ["--epochs", "1", "--n", "400"],
+        "tradeoff": ["--epochs", "1", "--n", "64", "--test-n", "20", "--effort", "quick"],
         "attack": ["-p", "steps=2", "--n", "20"],
         "audit": ["--effort", "quick", "--n", "20"],
         "curve": ["--effort", "quick", "--n", "20"],

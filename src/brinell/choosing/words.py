@@ -29,11 +29,21 @@ def _lines(advice: "Advice") -> Iterator[str]:
     yield from ("", "How to audit, before and after (then with --weights hard/RECIPE/weights.safetensors)")
     for each in advice.audits:
         yield from (f"  {each.what}", *_because(each, "    "))
-    yield from ("", "Recipes, in this order" if advice.recipes else "No recipe here works for this attacker.")
+    yield from (
+        "",
+        f"Recipes, in this order ({_basis(advice)})" if advice.recipes else "No recipe here fits this attacker.",
+    )
     for number, proposal in enumerate(advice.recipes, 1):
         yield from _proposal(number, proposal)
     yield from _list("Not these", advice.not_these)
     yield from _list("Keep in mind", advice.notes)
+
+
+def _basis(advice: "Advice") -> str:
+    """Where the costs come from."""
+    if all(each.cost for each in advice.recipes):
+        return "costs measured by a few steps of each on your model"
+    return "costs counted on a small network; brinell advise MODEL DATA measures them on yours"
 
 
 def _scene(situation: "Situation") -> Iterator[str]:

@@ -22,6 +22,7 @@ from brinell.cli.export import export
 from brinell.cli.harden import harden
 from brinell.cli.init import init
 from brinell.cli.report import report
+from brinell.cli.tradeoff import tradeoff
 from brinell.cli.verify import verify
 
 # Plain help: typer's boxes would have it import rich, and take twice as long.
@@ -51,7 +52,10 @@ def on_screen(command: Callable[..., None]) -> Callable[..., None]:
     return shown
 
 
-for command in (demo, init, advise, audit, report, verify, compare, export, curve, certify, attack, harden, attacks):
+COMMANDS = (
+    demo, init, advise, audit, report, verify, compare, export, curve, certify, attack, harden, tradeoff, attacks,
+)  # fmt: skip
+for command in COMMANDS:
     app.command(cls=completion.Command)(on_screen(command))
 
 

@@ -3,7 +3,7 @@
 from brinell.defenses.augmentations import AUGMENTATIONS, Flip, Noise, Shift
 from brinell.defenses.awp import AWP
 from brinell.defenses.base import Lesson, Recipe, lesson_of
-from brinell.defenses.cost import Ask, TrainingCost, measure
+from brinell.defenses.cost import TrainingCost, measure
 from brinell.defenses.distillation import DefensiveDistillation
 from brinell.defenses.fast import FastFGSM
 from brinell.defenses.folder import TrainingFolder
@@ -45,7 +45,6 @@ __all__ = [
     "DefensiveDistillation",
     "IBP",
     "RECIPES",
-    "Ask",
     "AUGMENTATIONS",
     "Flip",
     "Noise",

@@ -3,47 +3,29 @@
 import copy
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
 
-from brinell.case import check_parts, is_count, make_case
-from brinell.data import Source
-from brinell.defenses.base import Lesson, Recipe, lesson_of
+from brinell.case import is_count
+from brinell.defenses.base import Lesson, Recipe
 from brinell.defenses.holding import hold_out
+from brinell.defenses.lessons import Lessons
 from brinell.defenses.meter import Meter, counting_passes
-from brinell.defenses.options import Training
 from brinell.defenses.step import Learner
+from brinell.defenses.task import Task, check
+from brinell.defenses.workers import Workers
 from brinell.errors import InputError
 from brinell.models.classifier import Classifier
 from brinell.models.state import same_random_state
 from brinell.progress import Progress
 from brinell.statistics import Interval
-from brinell.threats import Threat
 
 _CHECK = 12  # passes that the check of the held-out rows makes at most: clean, FGSM and PGD-10
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Which training is to be measured, and by how many timed ``steps``."""
-
-    epochs: int
-    batch: int
-    seed: int
-    steps: int
-    options: Training = field(default_factory=Training)
-
-    def __post_init__(self) -> None:
-        if not all(is_count(number) for number in (self.epochs, self.batch, self.steps)):
-            raise InputError(
-                f"epochs is {self.epochs}, batch_size {self.batch} and steps {self.steps}; all must be whole numbers, "
-                "at least 1."
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,65 +86,57 @@ class TrainingCost:
         }  # fmt: skip
 
 
-def measure(
-    model: Classifier, source: Source, threat: Threat, recipe: Recipe, ask: Ask, progress: Progress
-) -> TrainingCost:
-    """Take timed steps with a copy of ``model``, after three to count and to warm up.
+def measure(task: Task, steps: int, progress: Progress) -> TrainingCost:
+    """Take ``steps`` timed steps of a task with a copy of its model, after three to count and to warm up.
 
     Raises InputError, InputTypeError."""
-    check_parts(model, threat, seed=ask.seed)
-    if not any(p.requires_grad for p in model.parameters()):
-        raise InputError("no parameter of the model requires a gradient; thaw some, or there is nothing to train.")
+    if not is_count(steps):
+        raise InputError(f"steps is {steps}; it must be a whole number, at least 1.")
+    classes, recipe, course = check(task), task.recipe, task.course
     tutor = recipe.teacher()
-    taught = None if tutor is None else measure(model, source, threat, tutor, ask, progress)
-    kept = hold_out(source, recipe, ask.options.over(recipe), ask.seed)
-    rows, held = kept.rows, kept.held
-    size, label = min(ask.batch, len(rows)), f"measuring: {type(recipe).__name__}"
-    progress(label, 0, ask.steps)
-    with same_random_state(ask.seed):
-        learner = _learner(model, recipe, ask)
-        batches = _batches(learner.model, rows, threat, size, ask.seed)
-        if tutor is not None:
-            teacher = copy.deepcopy(learner.model).eval().requires_grad_(False)
-            batches = ((lesson_of(batch, teacher=teacher), reading) for batch, reading in batches)
-        pair = [next(batches)[0] for _ in range(2)]
+    taught = None if tutor is None else measure(replace(task, recipe=tutor), steps, progress)
+    held = hold_out(task.source, recipe, task.options, course.seed)
+    label = f"measuring: {type(recipe).__name__}"
+    progress(label, 0, steps)
+    with same_random_state(course.seed):
+        learner = _learner(task)
+        lessons = _lessons(Lessons(task, held.rows, classes, learner.workers), learner)
+        pair = [next(lessons)[0] for _ in range(2)]
         with counting_passes(learner.model) as passes:
             peak, flops = _metered(learner, pair)
-        learner.step(next(batches)[0], 0.5)  # a CPU's caches, a GPU's choice of kernels
+        learner.step(next(lessons)[0], 0.5)  # a CPU's caches, a GPU's choice of kernels
         timed = []
-        for number in range(ask.steps):
-            batch, reading = next(batches)
-            timed.append(reading + _seconds(partial(learner.step, batch, number / ask.steps), learner.model))
-            progress(label, number + 1, ask.steps)
-        check = _check_seconds(next(batches)[0], len(held)) if held is not None else 0.0
-    seen = 2 * size  # rows, while passes and operations were counted
+        for number in range(steps):
+            lesson, reading = next(lessons)
+            timed.append(reading + _seconds(partial(learner.step, lesson, number / steps), learner.model))
+            progress(label, number + 1, steps)
+        held_out = len(held.held) if held.held else 0
+        look = _check_seconds(next(lessons)[0], held_out) if held_out else 0.0
+    seen = sum(map(len, pair))
     return TrainingCost(
-        recipe, ask.epochs, ask.batch, len(rows), len(held) if held is not None else 0, tuple(timed), check, peak,
-        passes.forwards / seen, passes.gradients / seen, flops / seen, str(model.anchor.device), taught,
+        recipe, course.epochs, course.batch, len(held.rows), held_out, tuple(timed), look, peak,
+        passes.forwards / seen, passes.gradients / seen, flops / seen, str(learner.model.anchor.device), taught,
     )  # fmt: skip
 
 
-def _learner(model: Classifier, recipe: Recipe, ask: Ask) -> Learner:
-    """A copy that takes steps which nobody keeps."""
-    student = copy.deepcopy(model)
-    recipe.prepare(student, ask.seed)
-    return Learner(student.train(), recipe, ask.options.over(recipe), recipe.lr)
+def _learner(task: Task) -> Learner:
+    """One that takes steps which nobody keeps, where the training would take them."""
+    workers = Workers()
+    student = copy.deepcopy(task.model).to(workers.device(task.model))
+    task.recipe.prepare(student, task.course.seed)
+    return Learner(student.train(), task.recipe, task.options, task.course.lr, workers)
 
 
-def _batches(model: Classifier, rows: Source, threat: Threat, size: int, seed: int) -> Iterator[tuple[Lesson, float]]:
-    """Batches without end, each with the seconds that reading it took."""
-    start = 0
-    while True:
-        began = time.perf_counter()
-        numbers = np.sort(np.arange(start, start + size) % len(rows))
-        x, y = rows.block(numbers)
-        x = x.to(model.anchor)
-        seconds = time.perf_counter() - began
-        model.eval()  # the border looks at a few rows
-        case = make_case(model, x, y, threat, goal=None, seed=seed, ids=numbers, batch=size)
-        model.train()
-        yield lesson_of(case), seconds
-        start += size
+def _lessons(lessons: Lessons, learner: Learner) -> Iterator[tuple[Lesson, float]]:
+    """Batches without end, each with the seconds that reading it took. A teacher knows as little as its pupil."""
+    teacher = None
+    if learner.recipe.teacher() is not None:
+        teacher = copy.deepcopy(learner.model).eval().requires_grad_(False)
+    for epoch in count():
+        for rows in lessons.batches(epoch):
+            began = time.perf_counter()
+            lesson = lessons.lesson(rows, epoch, learner.model, teacher)
+            yield lesson, time.perf_counter() - began
 
 
 def _metered(learner: Learner, batches: list[Lesson]) -> tuple[int, int]:

@@ -75,7 +75,7 @@ def _render(views: tuple[View, ...], title: str | None, story: tuple[str, ...], 
     script = _script()
     data: dict[str, Any] = {str(position): view.data for position, view in enumerate(views)}
     data |= {"paired": paired.data} if paired else {}
-    return _environment().get_template("report.html.jinja").render(
+    return environment().get_template("report.html.jinja").render(
         views=views, title=title or _TITLE, tab=title or f"{_TITLE}: {views[0].name}", story=story,
         differences=differences(views), alone=alone_columns(views), level=f"{LEVEL:.0%}", small=SMALL,
         version=__version__, script=Markup(script), paired=paired, data=data,
@@ -92,7 +92,7 @@ def _script() -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """What lays out the page; it keeps the compiled template."""
     environment = Environment(
         loader=PackageLoader("brinell.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
