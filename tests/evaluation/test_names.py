@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 import trials
-from helpers import Space, problem
 
 import brinell as br
 from brinell.data import Arrays, columns_of, read
 from brinell.evaluation import read_demands, read_record, summary
 from brinell.evaluation.labels import Label, labels_of
 from brinell.evaluation.record import as_json
+from helpers import Space, problem
 
 CLASSES = ("stop sign", "<script>", "yield")
 COLUMNS = ("age", "hours & days", "gain")
@@ -55,7 +55,12 @@ def test_no_names_no_labels(classes: Any) -> None:
 
 
 def test_a_name_that_two_classes_share_is_told_apart_by_the_number() -> None:
-    assert [str(label) for label in labels_of(("cat", "dog", "cat", "")).values()] == ["cat (0)", "dog", "cat (2)", "(3)"]
+    assert [str(label) for label in labels_of(("cat", "dog", "cat", "")).values()] == [
+        "cat (0)",
+        "dog",
+        "cat (2)",
+        "(3)",
+    ]
 
 
 # --- the record -------------------------------------------------------------------------------------------------

@@ -42,7 +42,12 @@ def small_audit(
     **options: Any,
 ) -> Audit:  # fmt: skip
     net, x, y = rows(shape, levels=levels)
-    return audit(Classifier(net, (0, 1)), Arrays(x, y, classes=classes), threat, **({"cascade": CASCADE, "diagnose": False} | options))
+    return audit(
+        Classifier(net, (0, 1)),
+        Arrays(x, y, classes=classes),
+        threat,
+        **({"cascade": CASCADE, "diagnose": False} | options),
+    )
 
 
 def evil_groups(n: int = 150) -> dict[str, Any]:
