@@ -50,7 +50,7 @@ def test_its_own_fields_stand_beside_eps_in_its_text() -> None:
 def test_fields_that_lack_or_are_unknown_are_named(more: dict[str, object]) -> None:
     with pytest.raises(InputTypeError, match="Some takes eps, bits, free, word; it got"):
         Some(0.1, **more)
-    with pytest.raises(InputTypeError, match="Linf takes eps, bits; it got {'free': 1}"):
+    with pytest.raises(InputTypeError, match="Linf takes eps, bits; it got"):
         br.Linf(0.1, free=1)
 
 
