@@ -46,6 +46,7 @@ def test_a_label_counts_as_its_number_and_reads_as_its_name() -> None:
     assert {7: "seven"}[label] == "seven"
     assert sorted([Label(2, "a"), Label(1, "b")]) == [1, 2]
     assert f"{label}" == str(label) == "Stop"
+    assert repr([label]) == "[7 (Stop)]"
     assert json.dumps([label]) == "[7]"
 
 

@@ -95,9 +95,11 @@ def _require_same(first: Audit, second: Audit, names: tuple[str, str]) -> None:
     for what, (left, right) in pairs.items():
         same = one.data.sha256 == other.data.sha256 if what == "data" else left == right
         if not same:
+            drawn = what == "data" and one.seed != other.seed and (one.origin or other.origin)
+            hint = " With --n, the seed decides which rows they are." if drawn else ""
             raise InputError(
                 f"the two audits cannot be paired row by row: the {what} of {names[0]} is {left}, that of {names[1]} "
-                f"{right}. Audit both on the same rows, groups included, and against the same attacker."
+                f"{right}. Audit both on the same rows, groups included, and against the same attacker.{hint}"
             )
 
 

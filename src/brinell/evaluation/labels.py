@@ -18,6 +18,9 @@ class Label(int):
     def __str__(self) -> str:
         return self.name
 
+    def __repr__(self) -> str:
+        return f"{int(self)} ({self.name})"
+
 
 def labels_of(classes: Sequence[str] | None) -> dict[int, Label]:
     """The labels of all classes, by number; of classes that share a name, or have none, the number stands beside it."""
