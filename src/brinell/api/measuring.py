@@ -1,4 +1,4 @@
-"""The public verbs, composed from the rooms."""
+"""The verbs that measure: attack, audit, verify, certify, diagnose, and what varies an audit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,11 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from brinell.api.reading import read_for
 from brinell.attacks import Attack, Found
 from brinell.attacks.base import POOL
 from brinell.case import Case, check_logits, check_parts, make_case
 from brinell.certificates import IntervalBounds, Method
-from brinell.data import Source, read
-from brinell.defenses import Course, OnEpoch, Recipe, Task, Training, TrainingCost, TrainingFolder, measure, train
 from brinell.errors import InputError, InputTypeError, ModelFailedError
 from brinell.evaluation import (
     Audit,
@@ -148,7 +147,7 @@ def audit(
         chosen: Cascade = ()
     else:
         chosen = within(purse, threat) if purse and cascade is None else choose(cascade, effort, threat)
-    source = _read(model, data, groups, progress)
+    source = read_for(model, data, groups, progress)
     chosen = through(model, chosen)
     if alien:
         chosen = (read_given(examples_from, source, model.bounds), *chosen)
@@ -176,7 +175,7 @@ def verify(
     data, groups: as they were given to ``audit``. goal: needed where each row had a wanted label of its own.
     Returns findings: what differs, named; none if all is fine. A seal is no signature: it shows edits, not who made
     them. Raises InputMissingError where there is no finished run, InputError, InputTypeError."""
-    return verify_run(Path(folder), model, _read(model, data, groups, progress), goal, progress)
+    return verify_run(Path(folder), model, read_for(model, data, groups, progress), goal, progress)
 
 
 def robustness_curve(
@@ -191,7 +190,7 @@ def robustness_curve(
     Raises InputError, InputTypeError."""
     check_parts(model, threat, goal, seed)
     walk = Walk(shares, through(model, choose(cascade, effort, threat)), seed, batch_size, progress)
-    return run_curve(model, _read(model, data, None, progress), threat, goal, walk)
+    return run_curve(model, read_for(model, data, None, progress), threat, goal, walk)
 
 
 def spread(model: Classifier, data: Any, threat: Threat, *, seeds: int | Sequence[int] = 3, **options: Any) -> Spread:
@@ -220,7 +219,7 @@ def diagnose(
     Source: Carlini et al. 2019, arXiv:1902.06705; Tramer et al. 2020, arXiv:2002.08347; Pintor et al. 2022,
     arXiv:2106.09947."""
     check_parts(model, threat, None, seed)
-    source = _read(model, data, None, progress)
+    source = read_for(model, data, None, progress)
     with evaluating(model, seed):
         return examine(right_rows(model, source, threat, seed, batch_size), len(source), progress)
 
@@ -237,71 +236,6 @@ def certify(
     A row that is not certified need not be broken: the proof did not succeed. See ``audit(certificate=...)`` for both
     bounds side by side. Raises InputError, InputTypeError, and UnsupportedLayerError, which names a layer."""
     method = IntervalBounds() if method is None else method
-    return certify_rows(model, _read(model, data, groups, progress), threat, method, seed, batch_size, origin, progress)
-
-
-def harden(
-    model: Classifier, data: Any, threat: Threat, *, recipe: Recipe, epochs: int | None = None, seed: int = 0,
-    batch_size: int | None = None, lr: float | None = None, options: Training | None = None,
-    groups: Mapping[str, Any] | None = None, out: str | Path | None = None, resume: bool = False,
-    progress: Progress = silent, on_epoch: OnEpoch | None = None,
-) -> Classifier:  # fmt: skip
-    """Train a copy of ``model`` with a recipe; the given one is left as it was.
-
-    data: as for ``audit``; never the rows that you will judge it on. recipe: such as ``PGDTraining()``.
-    epochs, batch_size, lr: the recipe's own choice by default.
-    options: weight averaging, early stopping, optimiser, schedule, augmentation and more, see ``Training``; groups:
-    attributes of the rows, each (N,), for those that name a column.
-    out: a folder for the best weights (``weights.safetensors``), the log (``training.json``) and a checkpoint, all
-    written whole at every epoch and every minute. resume: go on with what lies there; on a CPU with the same weights in
-    the end, bit for bit, as if nothing had stopped it. Another model, recipe, threat, seed, choice or other data are
-    refused.
-    on_epoch: called with the best model so far and its log after every epoch.
-    Several processes that a launcher started (``torchrun``, ``accelerate launch``) share every batch; each returns the
-    same model. On a machine with a GPU a model on the CPU is trained there; ``ACCELERATE_USE_CPU=1`` prevents it.
-    Returns a new Classifier in eval mode; its ``training_log`` has the settings, every epoch and notes in words.
-    The model starts from the weights that it has. Same seed, same weights, on one machine.
-    Raises InputError, InputTypeError, OutputExistsError; also where the loss is no longer finite."""
-    course, chosen = _course(recipe, epochs, batch_size, lr, seed), _options(recipe, options)
-    if resume and out is None:
-        raise InputError("resume needs the run folder: pass out=...")
-    task = Task(model, _read(model, data, groups, progress), threat, recipe, course, chosen)
-    return train(task, progress, on_epoch, None if out is None else TrainingFolder(out), resume)
-
-
-def training_cost(
-    model: Classifier, data: Any, threat: Threat, *, recipe: Recipe, epochs: int | None = None, seed: int = 0,
-    batch_size: int | None = None, options: Training | None = None, groups: Mapping[str, Any] | None = None,
-    steps: int = 5, progress: Progress = silent,
-) -> TrainingCost:  # fmt: skip
-    """Measure what ``harden`` with the same arguments will cost: a few steps, on your model, rows and machine.
-
-    Nothing is trained: the steps are taken by a copy of the model. steps: how many are timed; three more come first.
-    Returns a TrainingCost: ``.seconds`` of the whole training from the quickest and the slowest step, ``.peak`` in
-    bytes, ``.gradients`` for each row of a batch, and more. Raises InputError, InputTypeError."""
-    course, chosen = _course(recipe, epochs, batch_size, None, seed), _options(recipe, options)
-    task = Task(model, _read(model, data, groups, progress), threat, recipe, course, chosen)
-    return measure(task, steps, progress)
-
-
-def _course(recipe: object, epochs: int | None, batch: int | None, lr: float | None, seed: int) -> Course:
-    """What the caller chose, and the recipe's own choice of the rest."""
-    if not isinstance(recipe, Recipe):
-        raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
-    return Course(
-        recipe.epochs if epochs is None else epochs, recipe.batch if batch is None else batch,
-        recipe.lr if lr is None else lr, seed,
-    )  # fmt: skip
-
-
-def _options(recipe: Recipe, options: object) -> Training:
-    if not isinstance(options, Training | None):
-        raise InputTypeError(f"options is {options!r}; pass Training(...), such as Training(average=0.999).")
-    return (options or Training()).over(recipe)
-
-
-def _read(model: object, data: Any, groups: Mapping[str, Any] | None, progress: Progress) -> Source:
-    """The data, as far as the model knows them in its frame and with its names of the classes."""
-    if not isinstance(model, Classifier):
-        return read(data, groups, progress)
-    return read(data, groups, progress, frame=model.frame, classes=model.classes)
+    return certify_rows(
+        model, read_for(model, data, groups, progress), threat, method, seed, batch_size, origin, progress
+    )
