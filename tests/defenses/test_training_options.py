@@ -35,8 +35,10 @@ def vector(model: nn.Module) -> Tensor:
     return nn.utils.parameters_to_vector(model.parameters()).detach().clone()
 
 
-@pytest.mark.parametrize("recipe", [kind() for kind in br.RECIPES.values()], ids=repr)
-@pytest.mark.parametrize("pieces", [2, 3, 37, 100])
+@pytest.mark.parametrize(
+    "recipe", [br.Standard(), br.Tutorial(), br.FastFGSM(), br.PGDTraining(steps=2), br.TRADES(steps=2)], ids=repr
+)
+@pytest.mark.parametrize("pieces", [3, 100])
 def test_pieces_of_a_batch_give_the_gradients_of_the_whole(recipe: Recipe, pieces: int) -> None:
     whole, parts = (learner(recipe, toys.untrained().double(), accumulate=count) for count in (1, pieces))
     losses = [each.step(case_for(each.model), 0.5) for each in (whole, parts)]
