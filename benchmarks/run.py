@@ -17,9 +17,10 @@ BENCHMARKS = {
     "recipes": "every recipe beside standard training: time and memory; PGD-7 beside the usual loop",
     "start": "how soon the command line and the import are there",
     "sanitisers": "sanitisers, a detector and distillation, static and adaptive (minutes; only when asked for)",
+    "hardening": "what can be had in how long, on MNIST and traffic signs (hours; only when asked for)",
     "walk": "the figures of a whole walk on MNIST (half an hour; only when asked for)",
 }
-LONG = {"autoattack", "sanitisers", "walk"}
+LONG = {"autoattack", "hardening", "sanitisers", "walk"}
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 
