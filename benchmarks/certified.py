@@ -25,7 +25,10 @@ def network() -> nn.Sequential:
 def run(settings: Settings) -> Table:
     """Train, certify, and attack what is certified."""
     model = br.Classifier(network(), bounds=(0.0, 1.0))
-    rows = (br.read_dataset("mnist", n=200) if settings.quick else "mnist", "digits:train" if settings.quick else "mnist:train")
+    rows = (
+        br.read_dataset("mnist", n=200) if settings.quick else "mnist",
+        "digits:train" if settings.quick else "mnist:train",
+    )
     started, spent = time.monotonic(), time.process_time()
     hard = br.harden(model, rows[1], THREAT, recipe=br.IBP(), epochs=1 if settings.quick else None, progress=_progress)
     seconds, cpu = time.monotonic() - started, time.process_time() - spent
@@ -43,9 +46,7 @@ def run(settings: Settings) -> Table:
         f"{seconds:.0f} s", f"{cpu:.0f} s", f"{proving:.1f} s", f"{proof.clean_accuracy.value:.2%}",
         f"{proof.certified_accuracy.value:.2%}", f"{audit.robust_accuracy.value:.2%}",
     )  # fmt: skip
-    note = (
-        f"IBP, {hard.training_log.planned_epochs} epochs, {THREAT}, {proof.record.data.n:,} test images. {settings.describe()}"
-    )
+    note = f"IBP, {hard.training_log.planned_epochs} epochs, {THREAT}, {proof.record.data.n:,} test images. {settings.describe()}"
     return Table("Certified accuracy on MNIST", head, [cells], note, promises)
 
 
