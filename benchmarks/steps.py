@@ -3,10 +3,15 @@
 `python steps.py WAY NETWORK` prints by how many bytes the process grew at most, from before its first step (Linux).
 """
 
+import copy
 import gc
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +19,15 @@ from torch import Tensor, nn
 
 import brinell as br
 from brinell.case import Case
+from brinell.defenses import Learner, Recipe, Training, lesson_of
 from brinell.draws import Draws
 from brinell.goals import Away
+from race import Contestants
 from subjects import EPS
 
 BATCH = 64
 Way = Callable[[br.Classifier, Tensor, Tensor], object]
+Slope = Callable[[Tensor, Tensor], Tensor]
 
 
 class WideCNN(nn.Sequential):
@@ -32,7 +40,9 @@ class WideCNN(nn.Sequential):
         )  # fmt: skip
 
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {"TutorialCNN": br.TutorialCNN, "WideCNN": WideCNN}
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "TutorialCNN": br.TutorialCNN, "SmallCNN": br.SmallCNN, "WideCNN": WideCNN,
+}  # fmt: skip
 
 
 def standard(model: br.Classifier, x: Tensor, y: Tensor) -> None:
@@ -63,14 +73,48 @@ def usual(model: br.Classifier, x: Tensor, y: Tensor) -> None:
         optimizer.step()
 
 
-def recipe(model: br.Classifier, x: Tensor, y: Tensor) -> None:
-    """The same losses as brinell's recipe computes them."""
+def by(recipe: Recipe) -> Way:
+    """The steps of a recipe, as ``harden`` takes them; what it learns from a teacher it learns from a copy."""
+
+    def train(model: br.Classifier, x: Tensor, y: Tensor) -> None:
+        learner = Learner(model, recipe, Training().over(recipe), recipe.lr)
+        teacher = copy.deepcopy(model).eval() if recipe.teacher() else None
+        for data, target in zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True):
+            draws = Draws(0, torch.arange(len(data)))
+            case = Case(model, data, target, br.Linf(EPS), Away(), draws, model.bounds, BATCH)
+            learner.step(lesson_of(case, teacher=teacher), done=0.5)
+
+    return train
+
+
+def usual_pgd(model: br.Classifier, x: Tensor, y: Tensor, slope: Slope) -> None:
+    """PGD-7 training as it is usually written, the steps and the lesson alike in train mode or out of it."""
     optimizer = torch.optim.Adam(model.parameters())
     for data, target in zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True):
-        draws = Draws(0, torch.arange(len(data)))
+        delta = torch.empty_like(data).uniform_(-EPS, EPS)
+        delta = torch.clamp(data + delta, 0, 1) - data
+        model.eval()
+        for _ in range(7):
+            delta.requires_grad_()
+            grad = slope(F.cross_entropy(model(data + delta), target), delta)
+            delta = torch.clamp(delta.detach() + 2.5 / 7 * EPS * grad.sign(), -EPS, EPS)
+            delta = torch.clamp(data + delta, 0, 1) - data
+        model.train()
         optimizer.zero_grad()
-        br.Tutorial().backward(Case(model, data, target, br.Linf(EPS), Away(), draws, model.bounds, BATCH), 0.0)
+        F.cross_entropy(model(data + delta), target).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+
+
+def to_all(loss: Tensor, delta: Tensor) -> Tensor:
+    """The slope of ``loss`` in ``delta`` by a backward pass through everything, weights too."""
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert delta.grad is not None
+    return delta.grad
+
+
+def to_input(loss: Tensor, delta: Tensor) -> Tensor:
+    """The slope of ``loss`` in ``delta`` alone."""
+    return torch.autograd.grad(loss, delta)[0]
 
 
 def harden(model: br.Classifier, x: Tensor, y: Tensor) -> None:
@@ -78,13 +122,36 @@ def harden(model: br.Classifier, x: Tensor, y: Tensor) -> None:
     br.harden(model, (x, y), br.Linf(EPS), recipe=br.Tutorial(), epochs=1, batch_size=BATCH)
 
 
-WAYS: dict[str, Way] = {"standard step": standard, "usual loop": usual, "Tutorial": recipe, "harden(Tutorial)": harden}
+STANDARD, USUAL, USUAL_PGD = "standard step", "usual loop", "usual PGD-7"
+RECIPES = (
+    br.Standard(), br.Tutorial(), br.FastFGSM(), br.NFGSM(), br.PGDTraining(), br.TRADES(), br.AWP(), br.Gaussian(),
+    br.DefensiveDistillation(),
+)  # fmt: skip
+WAYS: dict[str, Way] = {
+    STANDARD: standard, USUAL: usual, USUAL_PGD: partial(usual_pgd, slope=to_all),
+    f"{USUAL_PGD}, input alone": partial(usual_pgd, slope=to_input), "harden(Tutorial)": harden,
+    **{type(recipe).__name__: by(recipe) for recipe in RECIPES},
+}  # fmt: skip
 
 
 def classifier(network: str) -> br.Classifier:
     """Untrained, on pixels in [0, 1], always with the same weights."""
     torch.manual_seed(0)
     return br.Classifier(NETWORKS[network](), bounds=(0.0, 1.0), normalize=(0.1307, 0.3081)).train()
+
+
+def ways(network: str, batches: int, names: Sequence[str]) -> Contestants:
+    """Ways to train, each on the same rows with a network of its own."""
+    x, y = torch.rand(batches * BATCH, 1, 28, 28), torch.arange(batches * BATCH) % 10
+    return {name: partial(WAYS[name], classifier(network), x, y) for name in names}
+
+
+def peak(way: str, network: str, times: int) -> float:
+    """Median growth in bytes over several processes; blocks from 64 kB on go back to the system when freed."""
+    words = [sys.executable, str(Path(__file__)), way, network]
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
+    runs = [subprocess.run(words, env=environment, capture_output=True, check=True, text=True) for _ in range(times)]
+    return median(int(run.stdout) for run in runs)
 
 
 def _memory(entry: str) -> int:

@@ -1,32 +1,24 @@
 """The Tutorial recipe's training step beside the usual loop: time, and peak memory beside a standard step's."""
 
-import os
-import subprocess
-import sys
-from functools import partial
-from pathlib import Path
-from statistics import median
-
-import torch
-
-from race import Contestants, race
+from race import race
 from settings import Settings, say
-from steps import BATCH, NETWORKS, WAYS, classifier
+from steps import BATCH, STANDARD, USUAL, peak, ways
 from tables import Promise, Table
 
 MOST_TIME, MOST_MEMORY = 0.75, 1.1
 BATCHES = {"TutorialCNN": 60, "WideCNN": 8}  # in a lap
-STANDARD, USUAL, OURS = "standard step", "usual loop", "Tutorial"
+OURS = "Tutorial"
+WAYS = (STANDARD, USUAL, OURS, "harden(Tutorial)")
 
 
 def run(settings: Settings) -> Table:
     """Both networks, all ways to train."""
     rows, promises = [], []
-    for network in NETWORKS:
+    for network in BATCHES:
         say(network)
         batches = 2 if settings.quick else BATCHES[network]
-        laps = race(settings, ways, network, batches)
-        peaks = {name: _peak(name, network, 1 if settings.quick else 5) for name in WAYS}
+        laps = race(settings, ways, network, batches, WAYS)
+        peaks = {name: peak(name, network, 1 if settings.quick else 5) for name in WAYS}
         ms = {name: f"{1000 * laps.lowest(name) / batches:.1f}" for name in WAYS}
         middle = {name: f"{1000 * laps.middle(name) / batches:.1f}" for name in WAYS}
         rows += [
@@ -45,17 +37,3 @@ def run(settings: Settings) -> Table:
         f"its own grows from before its first step, all of PyTorch's workspace included. {settings.describe()}"
     )
     return Table("The Tutorial recipe beside the usual loop", head, rows, note, promises)
-
-
-def ways(network: str, batches: int) -> Contestants:
-    """All ways to train, each on the same rows with a network of its own."""
-    x, y = torch.rand(batches * BATCH, 1, 28, 28), torch.arange(batches * BATCH) % 10
-    return {name: partial(way, classifier(network), x, y) for name, way in WAYS.items()}
-
-
-def _peak(way: str, network: str, times: int) -> float:
-    """Median growth in bytes over several processes; blocks from 64 kB on go back to the system when freed."""
-    words = [sys.executable, str(Path(__file__).with_name("steps.py")), way, network]
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
-    runs = [subprocess.run(words, env=environment, capture_output=True, check=True, text=True) for _ in range(times)]
-    return median(int(run.stdout) for run in runs)

@@ -25,6 +25,8 @@ NAMES = {
     "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
     "record_schema", "Demand", "certify", "Certificate", "load_certificate", "IntervalBounds", "Smoothing", "METHODS",
     "IBP", "UnsupportedLayerError", "CertificateBrokenError",
+    "Training", "Shift", "Flip", "Noise", "NFGSM", "TRADES", "AWP", "Gaussian",
+    "DefensiveDistillation",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES", "METHODS")]
 

@@ -12,7 +12,7 @@ from brinell.attacks.base import POOL
 from brinell.case import Case, check_logits, check_parts, make_case
 from brinell.certificates import IntervalBounds, Method
 from brinell.data import Source, read
-from brinell.defenses import Course, OnEpoch, Recipe, train
+from brinell.defenses import Course, OnEpoch, Recipe, Task, Training, TrainingFolder, train
 from brinell.errors import InputError, InputTypeError, ModelFailedError
 from brinell.evaluation import (
     Audit,
@@ -237,24 +237,39 @@ def certify(
 
 def harden(
     model: Classifier, data: Any, threat: Threat, *, recipe: Recipe, epochs: int | None = None, seed: int = 0,
-    batch_size: int | None = None, lr: float | None = None, progress: Progress = silent,
-    on_epoch: OnEpoch | None = None,
+    batch_size: int | None = None, lr: float | None = None, options: Training | None = None,
+    groups: Mapping[str, Any] | None = None, out: str | Path | None = None, resume: bool = False,
+    progress: Progress = silent, on_epoch: OnEpoch | None = None,
 ) -> Classifier:  # fmt: skip
     """Train a copy of ``model`` with a recipe; the given one is left as it was.
 
     data: as for ``audit``; never the rows that you will judge it on. recipe: such as ``PGDTraining()``.
-    epochs, batch_size, lr: the recipe's own choice by default; the optimiser is Adam.
+    epochs, batch_size, lr: the recipe's own choice by default.
+    options: weight averaging, early stopping, optimiser, schedule, augmentation and more, see ``Training``; groups:
+    attributes of the rows, each (N,), for those that name a column.
+    out: a folder for the best weights (``weights.safetensors``), the log (``training.json``) and a checkpoint, all
+    written whole at every epoch and every minute. resume: go on with what lies there; on a CPU with the same weights in
+    the end, bit for bit, as if nothing had stopped it. Another model, recipe, threat, seed, choice or other data are
+    refused.
     on_epoch: called with the best model so far and its log after every epoch.
+    Several processes that a launcher started (``torchrun``, ``accelerate launch``) share every batch; each returns the
+    same model. On a machine with a GPU a model on the CPU is trained there; ``ACCELERATE_USE_CPU=1`` prevents it.
     Returns a new Classifier in eval mode; its ``training_log`` has the settings, every epoch and notes in words.
     The model starts from the weights that it has. Same seed, same weights, on one machine.
-    Raises InputError, InputTypeError; also where the loss is no longer finite."""
+    Raises InputError, InputTypeError, OutputExistsError; also where the loss is no longer finite."""
     if not isinstance(recipe, Recipe):
         raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
+    if not isinstance(options, Training | None):
+        raise InputTypeError(f"options is {options!r}; pass Training(...), such as Training(average=0.999).")
+    if resume and out is None:
+        raise InputError("resume needs the run folder: pass out=...")
     course = Course(
         recipe.epochs if epochs is None else epochs, recipe.batch if batch_size is None else batch_size,
         recipe.lr if lr is None else lr, seed,
     )  # fmt: skip
-    return train(model, _read(model, data, None, progress), threat, recipe, course, progress, on_epoch)
+    chosen = (options or Training()).over(recipe)
+    task = Task(model, _read(model, data, groups, progress), threat, recipe, course, chosen)
+    return train(task, progress, on_epoch, None if out is None else TrainingFolder(out), resume)
 
 
 def _read(model: object, data: Any, groups: Mapping[str, Any] | None, progress: Progress) -> Source:

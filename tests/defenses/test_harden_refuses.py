@@ -46,7 +46,10 @@ def test_a_frozen_model_is_refused() -> None:
         harden(br.Standard(), model)
 
 
-NUMBERS = [(kind, field.name) for kind in br.RECIPES.values() for field in fields(kind)]
+NUMBERS = [
+    (kind, field.name) for kind in br.RECIPES.values()
+    for field in fields(kind) if field.name != "recipe"  # type: ignore[arg-type]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)

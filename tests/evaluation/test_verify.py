@@ -17,7 +17,7 @@ from torch import nn
 import brinell as br
 from brinell.errors import InputError, InputMissingError, InputTypeError
 from brinell.evaluation import read_record
-from brinell.evaluation.record import write_json
+from brinell.facts import write_json
 
 FILES = ("run.json", "examples.parquet", "adversarial.safetensors", "gallery.safetensors", "clock.json")
 Change = Callable[[list[Any]], list[Any]]

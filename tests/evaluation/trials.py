@@ -19,7 +19,7 @@ import torch
 import brinell as br
 from brinell.evaluation.folder import RunFolder
 from brinell.evaluation.harvest import pick_gallery
-from brinell.evaluation.record import write_json
+from brinell.facts import write_json
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from helpers import IMAGE, Problem, problem

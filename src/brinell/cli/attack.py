@@ -126,7 +126,7 @@ def _write(out: Path, result: "AttackResult", y: "Tensor") -> None:
     """All at once or not at all."""
     import numpy as np
 
-    from brinell.cli.output import whole
+    from brinell.facts import whole
 
     with whole(out) as partial, partial.open("wb") as file:
         np.savez(

@@ -15,7 +15,8 @@ from brinell.cli import tables, values
 from brinell.cli.loading import Loaded
 from brinell.cli.places import about, overridden
 from brinell.errors import InputError, InputMissingError, nearest
-from brinell.evaluation import EFFORTS, Demand, RunFolder, choose, read_budget, read_demands, read_given, within
+from brinell.evaluation import EFFORTS, Demand, choose, read_budget, read_demands, read_given, within
+from brinell.facts import holds_something
 from brinell.goals import Toward
 
 
@@ -123,7 +124,7 @@ def _check_files(given: Mapping[str, Any]) -> None:
             raise InputMissingError(f"there is no file {examples_from}; check the spelling and the folder.")
     with about("out"):
         if out is not None:
-            RunFolder(out).check_free(given["resume"])
+            holds_something(out, given["resume"])
     with about("report"):
         if report is not None and report.is_dir():
             raise InputError(f"--report {report} is a folder; name a file, such as {report / 'report.html'}.")

@@ -2,57 +2,37 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING
 
 import typer
 
-from brinell.cli import names, options
+from brinell.cli import harden_options as own
+from brinell.cli import names, options, screen
 from brinell.cli.exits import if_interrupted
-from brinell.cli.names import among
+from brinell.errors import InputError
 
 if TYPE_CHECKING:
-    from brinell.cli.loading import Wanted
+    from brinell.cli.loading import Loaded, Wanted
+    from brinell.cli.progress import Display
+    from brinell.data import Source
     from brinell.defenses import TrainingLog
     from brinell.models import Classifier
 
-WEIGHTS, LOG = "weights.safetensors", "training.json"
-
-_Recipe: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        metavar="RECIPE",
-        help="How to train: FastFGSM, PGDTraining, Tutorial or Standard. PGDTraining:steps=10 sets parameters, "
-        "as -p does.",
-        show_default=False,
-        autocompletion=among(names.recipes),
-    ),
-]
-_Out: TypeAlias = Annotated[
-    Path,
-    typer.Option(
-        metavar="FOLDER",
-        help=f"A new folder for {WEIGHTS} and {LOG}, written after every epoch.",
-        show_default=False,
-    ),
-]
-_Epochs: TypeAlias = Annotated[
-    int | None,
-    typer.Option(metavar="NUMBER", min=1, help="Walks over the data; else the recipe's choice.", show_default=False),
-]
-_Lr: TypeAlias = Annotated[
-    float | None, typer.Option(metavar="RATE", help="Learning rate; else the recipe's choice.", show_default=False)
-]
-
 
 def harden(
+    ctx: typer.Context,
     model: options.Model,
     data: options.Data,
     threat: options.Threat,
-    recipe: _Recipe,
-    out: _Out,
+    recipe: own.Recipe,
+    out: own.Out,
     parameter: options.Parameters = None,
-    epochs: _Epochs = None,
-    lr: _Lr = None,
+    training: own.Training = None,
+    epochs: own.Epochs = None,
+    lr: own.Lr = None,
+    resume: own.Resume = False,
+    audit: own.Audit = None,
+    audit_data: own.AuditData = None,
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
     n: options.Rows = None,
@@ -62,7 +42,8 @@ def harden(
     """Train a model to resist an attacker.
 
     A recipe that watches held-out rows keeps its best epoch. DATA are the rows to train on: audit the result on
-    others. --weights are those to start from.
+    others. --weights are those to start from. What was stopped goes on with --resume; torchrun starts it on several
+    GPUs.
 
     \b
     Example:
@@ -71,63 +52,82 @@ def harden(
     """
     from brinell.cli.progress import showing
 
+    judged_on = _audit_data(audit, audit_data, data)
     with showing() as display:
         display("loading PyTorch", 0, None)
         import brinell
         from brinell.cli import loading, output, tables, values
+        from brinell.defenses import TrainingFolder
+        from brinell.defenses.workers import Workers
+        from brinell.facts import holds_something
 
+        leads = Workers().leads
+        if not leads:
+            screen.ask(quiet=True, no_color=True)  # one of several processes speaks
         chosen = values.named(brinell.RECIPES, "recipe", recipe, parameter or ())
-        _check_free(out)
+        choices = values.read_training(training or ())
+        holds_something(out, resume)
         if lr is not None and not lr > 0:
-            raise brinell.InputError(f"--lr is {lr}; give a rate above 0, such as 0.001.")
+            raise InputError(f"--lr is {lr}; give a rate above 0, such as 0.001.")
         wanted = loading.Wanted(model, data, threat, weights, bounds, n, seed)
         loaded = loading.load(wanted, display)
+        held = loading.read_for(loaded.model, judged_on, display) if judged_on else None
         output.say_pairs([("Recipe", f"{chosen}, seed {seed}"), *tables.scene(loaded)])
-        keeper = _Keeper(out)
-        with if_interrupted(keeper.what_is_kept):
+        with if_interrupted(lambda: _what_is_kept(out, ctx.obj)):
             hard = brinell.harden(
                 loaded.model, loaded.source, loaded.threat, recipe=chosen, epochs=epochs, seed=seed,
-                batch_size=batch_size, lr=lr, progress=display, on_epoch=keeper,
+                batch_size=batch_size, lr=lr, options=choices, out=out, resume=resume, progress=display,
             )  # fmt: skip
-        _say_training(hard.training_log)
-        output.say(f"Kept: {out / WEIGHTS}, {out / LOG}")
-        output.say(f"Now measure it: {_audit_command(wanted, out / WEIGHTS)}")
+            _say_training(hard.training_log)
+            files = TrainingFolder(out)
+            output.say(f"Kept: {files.weights}, {files.log}")
+            if held is None:
+                output.say(f"Now measure it: {_audit_command(wanted, files.weights)}")
+            elif leads and audit:
+                _audit(hard, held, loaded, audit, out / "audit", display)
 
 
-class _Keeper:
-    """Writes the best model and the log after every epoch, each file whole or not at all."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._log: TrainingLog | None = None
-
-    def __call__(self, model: "Classifier", log: "TrainingLog") -> None:
-        from brinell.cli import output
-        from brinell.evaluation.record import write_json
-        from brinell.models import save_weights
-
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with output.whole(self._folder / WEIGHTS) as partial:
-            save_weights(model, partial)
-        write_json(log, self._folder / LOG)
-        self._log = log
-
-    def what_is_kept(self) -> str:
-        """What Ctrl-C leaves."""
-        if self._log is None:
-            return "no epoch was finished, so nothing is kept."
-        return (
-            f"{len(self._log.epochs)} of {self._log.planned_epochs} epochs are done; the best, epoch "
-            f"{self._log.best_epoch}, is kept in {self._folder / WEIGHTS}. To train on from it: --weights "
-            f"{self._folder / WEIGHTS} and another --out."
-        )
+def _audit_data(audit: str | None, audit_data: str | None, data: str) -> str | None:
+    """What the result is to be judged on, if at all."""
+    if audit is None:
+        if audit_data is not None:
+            raise InputError(f"--audit-data is {audit_data}, but nothing is to be audited; add --audit standard.")
+        return None
+    if audit not in names.EFFORTS:
+        raise InputError(f"--audit is {audit!r}; choose one of {', '.join(names.EFFORTS)}.")
+    if audit_data is None and not data.endswith(":train"):
+        raise InputError("--audit needs rows that were not trained on; name them with --audit-data.")
+    return audit_data or data.removesuffix(":train")
 
 
-def _check_free(out: Path) -> None:
-    from brinell.errors import OutputExistsError
+def _audit(
+    hard: "Classifier", held: "Source", loaded: "Loaded", effort: str, out: Path, display: "Display"
+) -> None:  # fmt: skip
+    """Judge the result on rows that it has not seen."""
+    import brinell
+    from brinell.cli import output, tables
 
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise OutputExistsError(f"{out} exists and is not an empty folder; name another with --out, or remove it.")
+    resume = out.is_dir()
+    done = brinell.audit(hard, held, loaded.threat, effort=effort, out=out, resume=resume, progress=display)
+    tables.say_audit(done, [("class",)])
+    output.say(f"Audit: {out}")
+
+
+def _what_is_kept(out: Path, words: list[str]) -> str:
+    """What Ctrl-C leaves, and how to go on."""
+    from brinell.defenses import TrainingFolder
+
+    folder = TrainingFolder(out)
+    if not folder.started:
+        return "no epoch was finished, so nothing is kept."
+    command = shlex.join(["brinell", *words, *(["--resume"] if "--resume" not in words else [])])
+    log = folder.read_log()
+    if not log.epochs:
+        return f"a part of the first epoch is kept in {folder.checkpoint}. Go on with: {command}"
+    return (
+        f"{len(log.epochs)} of {log.planned_epochs} epochs are done; the best, epoch {log.best_epoch}, is kept in "
+        f"{folder.weights}. Go on with: {command}"
+    )
 
 
 def _say_training(log: "TrainingLog") -> None:
@@ -135,11 +135,13 @@ def _say_training(log: "TrainingLog") -> None:
 
     best = log.best
     if best is not None and best.clean is not None and best.fgsm is not None and best.pgd is not None:
+        worst = [(f"Its worst group, {best.worst_group}", str(best.worst))] if best.worst else []
         output.say(f"On {log.held_out} rows of these data that were held out, after epoch {log.best_epoch}, the best:")
         output.say_pairs([
             ("Clean accuracy", str(best.clean)),
             ("Under FGSM", str(best.fgsm)),
             ("Under a short PGD", f"{best.pgd}, an upper bound of the robust accuracy"),
+            *worst,
         ])  # fmt: skip
     else:
         output.say("No rows were held out, so nobody knows yet how accurate or robust it is.")

@@ -45,6 +45,7 @@ def init(file: _File = Path("audit.yaml"), yes: _Yes = False, force: _Force = Fa
     from brinell.cli import output
     from brinell.cli.settings_file import checked, filled
     from brinell.errors import OutputExistsError
+    from brinell.facts import whole
 
     if file.exists() and not force:
         raise OutputExistsError(f"{file} exists; name another file, or overwrite it with --force.")
@@ -55,7 +56,7 @@ def init(file: _File = Path("audit.yaml"), yes: _Yes = False, force: _Force = Fa
         output.say(f"{'Asking nothing' if yes else 'Nobody is there to ask'}: taking the default answers.")
     answers = {each.field: _asked(each) if ask else each.default for each in _QUESTIONS}
     text = filled({field: answer for field, answer in answers.items() if answer})
-    with output.whole(file) as partial:
+    with whole(file) as partial:
         partial.write_text(text, encoding="utf-8")
     output.say(f"Written: {file}")
     for note in checked(answers):

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -29,14 +28,6 @@ def for_machines(wanted: bool) -> Iterator[None]:
         return
     with redirect_stdout(sys.stderr):
         yield
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A path to write to: its file takes the name ``path`` when all is written, so that there is never half of it."""
-    partial = path.with_name(f"{path.name}.part")
-    yield partial
-    partial.replace(path)
 
 
 def print_json(facts: Any) -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
 
 from brinell.attacks import Attack
+from brinell.defenses import AUGMENTATIONS, RECIPES, Recipe, Training
 from brinell.errors import InputError, nearest
 from brinell.goals import Toward
 from brinell.threats import Ball
@@ -56,6 +57,21 @@ def named(kinds: Mapping[str, type[_Kind]], what: str, text: str, pairs: Iterabl
     return found(**_parameters(found, [*filter(None, inline.split(",")), *pairs]))
 
 
+def read_training(pairs: Iterable[str]) -> Training:
+    """The choices that ``"average=0.999"``, ``"augment=shift:most=2"`` and so on make. Raises InputError."""
+    plain, ways = [], []
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        key, _, text = (part.strip() for part in pair.partition("="))
+        if key == "augment":
+            ways.append(named(AUGMENTATIONS, "augmentation", text))
+        elif key == "class_weights" and text != "balanced":
+            given[key] = read_numbers(key, text)
+        else:
+            plain.append(pair)
+    return Training(augment=tuple(ways), **given, **_parameters(Training, plain))
+
+
 def check_fit(attacks: Iterable[Attack], ball: Ball) -> None:
     """Raise InputError where an attack does not work within the threat set."""
     name = str(ball).partition(":")[0]
@@ -87,10 +103,12 @@ def _parameters(kind: type[Any], pairs: Iterable[str]) -> dict[str, Any]:
 
 def _read(key: str, text: str, hint: Any) -> Any:
     """``text`` as what the parameter's type hint asks for."""
+    if hint is Recipe:
+        return named(RECIPES, "recipe", text)
     allowed = get_args(hint) or (hint,)
     if NoneType in allowed and text.lower() == "none":
         return None
-    if str in allowed:
+    if str in allowed or any(get_origin(each) is Literal or isinstance(each, str) for each in allowed):
         return text
     try:
         return int(text) if int in allowed else _fraction(text)

@@ -38,6 +38,28 @@ def stratified_rows(y: Array, n: int, seed: int) -> Array:
     return np.sort(np.concatenate(chosen))
 
 
+def stratified_units(y: Array, units: Array, n: int, seed: int) -> Array:
+    """About ``n`` row numbers, ascending, of the labels ``y`` (N,): rows of equal ``units`` (N,) stay together.
+
+    Every class has about its share, by whole units; of each class one unit at least is left out, so that a class of a
+    single unit has no rows here."""
+    number = np.unique(units, return_inverse=True)[1].reshape(-1)
+    tickets = np.random.PCG64(seed % 2**64).random_raw(int(number.max()) + 1)
+    classes, counts = np.unique(y, return_counts=True)
+    table = np.zeros((len(tickets), len(classes)), dtype=np.int64)  # rows of each class in each unit
+    np.add.at(table, (number, np.searchsorted(classes, y)), 1)
+    chosen = np.zeros(len(tickets), dtype=bool)
+    for column in np.argsort(counts, kind="stable"):  # the rarest first: its units are few
+        quota = n * counts[column] / len(y)
+        for unit in sorted(np.flatnonzero(table[:, column]), key=tickets.__getitem__):
+            if table[chosen, column].sum() >= quota:
+                break
+            kept = table[~chosen].sum(0) - table[unit]
+            if not chosen[unit] and (kept[table[unit] > 0] > 0).all():
+                chosen[unit] = True
+    return np.flatnonzero(chosen[number])
+
+
 def labels(source: Source, block: int = 1024) -> Tensor:
     """The true labels of all rows, (N,) int64; inputs that lie in arrays or files are not read for it."""
     return torch.cat([_labels(source, slice(start, start + block)) for start in range(0, len(source), block)])

@@ -1,6 +1,5 @@
 """What every training recipe is: a frozen value that turns a batch into parameter gradients."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -12,7 +11,7 @@ from torch import Tensor
 from brinell.case import Case
 from brinell.errors import InputError
 from brinell.models.classifier import Classifier
-from brinell.models.state import same_modes
+from brinell.models.state import sloping
 
 Schedule: TypeAlias = Literal["constant", "cyclic", "cosine", "step"]
 Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
@@ -37,7 +36,7 @@ def lesson_of(case: Case, **options: Any) -> Lesson:
     return Lesson(**{field.name: getattr(case, field.name) for field in fields(case)} | options)
 
 
-class Recipe(ABC):
+class Recipe:
     """A way to train. Subclasses are frozen dataclasses; the class says what suits the recipe best.
 
     epochs, lr, batch: defaults of ``harden``; schedule, optimizer, momentum, weight_decay, average and attack_mode:
@@ -58,14 +57,23 @@ class Recipe(ABC):
     attacks: ClassVar[bool] = True
     source: ClassVar[str]
 
-    @abstractmethod
+    def search(self, batch: Case, done: float) -> Tensor:  # noqa: ARG002 - the same from first to last
+        """The inputs to learn from, (N, ...), detached: the clean ones, unless the recipe looks for others."""
+        return batch.x
+
+    def learn(self, batch: Case, x_adv: Tensor) -> Tensor:
+        """Add the gradients of the loss at ``x_adv`` (N, ...) to those that the parameters have; returns the loss,
+        detached. Each row counts as ``mean_loss`` says."""
+        return train_on(batch, x_adv)
+
     def backward(self, batch: Case, done: float) -> Tensor:
-        """Add the gradients of the batch's loss to those that the parameters have; returns the loss, detached.
+        """Search, then learn; a recipe whose halves cannot be told apart overrides this.
 
-        batch: rows with the model in train mode, a ``Lesson`` where ``harden`` calls. Each row counts as ``mean_loss``
-        says. done: share of the training that is over, in [0, 1)."""
+        batch: rows with the model in train mode, a ``Lesson`` where ``harden`` calls. done: share of the training that
+        is over, in [0, 1). Returns the loss, detached."""
+        return self.learn(batch, self.search(batch, done))
 
-    def prepare(self, model: Classifier, seed: int) -> None:  # noqa: B027 - most recipes have nothing to prepare
+    def prepare(self, model: Classifier, seed: int) -> None:
         """Change the copy that is to be trained, in place, once before its first step; or refuse it by InputError."""
 
     def teacher(self) -> "Recipe | None":
@@ -81,7 +89,11 @@ def mean_loss(batch: Case, losses: Tensor) -> Tensor:
 
 def train_on(batch: Case, x: Tensor, weight: float = 1.0) -> Tensor:
     """One forward and one backward pass of the mean cross-entropy at ``x`` (N, ...); returns the loss, detached."""
-    loss = weight * mean_loss(batch, F.cross_entropy(batch.model(x), batch.y, reduction="none"))
+    return pulled(weight * mean_loss(batch, F.cross_entropy(batch.model(x), batch.y, reduction="none")))
+
+
+def pulled(loss: Tensor) -> Tensor:
+    """Add the gradients of a loss to those that the parameters have; returns it detached, for its graph is spent."""
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach()
 
@@ -109,8 +121,9 @@ def check_share(**numbers: float) -> None:
 
 @contextmanager
 def attacking(batch: Case) -> Iterator[None]:
-    """Eval mode while the attack looks for its examples, unless the lesson wants train mode; afterwards as before."""
-    with same_modes(batch.model):
-        if not isinstance(batch, Lesson) or batch.attack_mode == "eval":
-            batch.model.eval()
+    """Frozen parameters while the attack looks for its examples, and eval mode, unless the lesson wants train mode;
+    all as it was afterwards."""
+    with sloping(batch.model):
+        if isinstance(batch, Lesson) and batch.attack_mode == "train":
+            batch.model.train()
         yield

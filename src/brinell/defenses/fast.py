@@ -6,7 +6,7 @@ from torch import Tensor
 
 from brinell.attacks.loop import Plan, ascend
 from brinell.case import Case
-from brinell.defenses.base import Recipe, attacking, check_share, check_steps, shrunk, train_on
+from brinell.defenses.base import Recipe, attacking, check_share, check_steps, shrunk
 from brinell.objectives import cross_entropy
 
 
@@ -30,11 +30,10 @@ class FastFGSM(Recipe):
         check_steps(rel_step=self.rel_step)
         check_share(warmup=self.warmup)
 
-    def backward(self, batch: Case, done: float) -> Tensor:
-        """Two forward and two backward passes, the first to the input alone."""
+    def search(self, batch: Case, done: float) -> Tensor:
+        """One forward and one backward pass, to the input alone."""
         with attacking(batch):
-            x_adv = ascend(shrunk(batch, done, self.warmup), Plan(_anywhere, cross_entropy, sizes=(self.rel_step,)))
-        return train_on(batch, x_adv)
+            return ascend(shrunk(batch, done, self.warmup), Plan(_anywhere, cross_entropy, sizes=(self.rel_step,)))
 
 
 def _anywhere(case: Case) -> Tensor:

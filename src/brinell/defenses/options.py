@@ -1,17 +1,13 @@
 """What can be chosen about a training whatever its recipe."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
-from torch import Tensor
-
 from brinell.case import is_count
+from brinell.defenses.augmentations import Augmentation
 from brinell.defenses.base import AttackMode, Optimizer, Recipe, Schedule
-from brinell.draws import Draws
 from brinell.errors import InputError, InputTypeError, nearest
 
-Augmentation: TypeAlias = Callable[[Tensor, Draws], Tensor]
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 
 
@@ -31,7 +27,7 @@ class Training:
     applied in turn before the attack. class_weights: "balanced", or one number for each class.
     attack_mode: "eval" or "train", the mode of the modules while an attack looks for its examples.
     accumulate: in how many pieces a batch is worked on, one after the other: memory for a part of the rows, and the
-    gradients of all (but for BatchNorm, which sees the pieces). precision: "bfloat16" for all passes, of the attack as
+    gradients of all (but for what looks at a batch as a whole: BatchNorm, and the moved weights of AWP). precision: "bfloat16" for all passes, of the attack as
     well; weights, their gradients and the optimiser stay in float32.
     checkpoint: seconds between two checkpoints within an epoch, where there is a run folder.
     Raises InputError on values that make no sense."""
@@ -69,6 +65,15 @@ class Training:
         own = {field.name: getattr(recipe, field.name) for field in fields(self) if hasattr(recipe, field.name)}
         missing = {name: value for name, value in own.items() if getattr(self, name) is None}
         return replace(self, **missing)
+
+    def facts(self) -> dict[str, Any]:
+        """What decides the outcome, for the log; functions by their names."""
+        chosen = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "checkpoint"}
+        return chosen | {"augment": [_name(way) for way in self.augment]}
+
+
+def _name(way: Augmentation) -> str:
+    return repr(way) if is_dataclass(way) else f"{way.__module__}.{getattr(way, '__qualname__', type(way).__name__)}"
 
 
 _WORDS: dict[str, Any] = {

@@ -8,7 +8,7 @@ from brinell.attacks import PGD
 from brinell.attacks.loop import Plan, ascend
 from brinell.attacks.starts import uniform
 from brinell.case import Case
-from brinell.defenses.base import Recipe, attacking, check_share, shrunk, train_on
+from brinell.defenses.base import Recipe, attacking, check_share, shrunk
 from brinell.objectives import cross_entropy
 
 
@@ -30,9 +30,8 @@ class PGDTraining(Recipe):
         PGD(steps=self.steps, rel_step=self.rel_step)  # refuses the same
         check_share(warmup=self.warmup)
 
-    def backward(self, batch: Case, done: float) -> Tensor:
-        """``steps`` passes to the input alone, then one forward and one backward pass."""
+    def search(self, batch: Case, done: float) -> Tensor:
+        """``steps`` forward and backward passes, to the input alone."""
         sizes = (self.rel_step or 2.5 / self.steps,) * self.steps
         with attacking(batch):
-            x_adv = ascend(shrunk(batch, done, self.warmup), Plan(uniform, cross_entropy, sizes))
-        return train_on(batch, x_adv)
+            return ascend(shrunk(batch, done, self.warmup), Plan(uniform, cross_entropy, sizes))

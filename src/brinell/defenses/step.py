@@ -36,6 +36,11 @@ class Learner:
         """The model as it is judged and kept: with averaged weights where there are such."""
         return self.average.model if self.average else self.model
 
+    @property
+    def finite(self) -> bool:
+        """Whether all weights are; those of a training that diverges are not worth keeping."""
+        return all(bool(parameter.isfinite().all()) for parameter in self.parameters)
+
     def set_lr(self, lr: float) -> None:
         """The learning rate of the steps to come."""
         for group in self.optimizer.param_groups:

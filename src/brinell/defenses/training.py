@@ -2,167 +2,211 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, TypeAlias
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-import numpy as np
-import torch
-
-from brinell.case import Case, as_inputs, as_labels, check_parts, is_count, make_case
-from brinell.data import Source
-from brinell.defenses.base import Lesson, Recipe, lesson_of
-from brinell.defenses.guard import Guard, hold_out
+from brinell.data import fingerprint
+from brinell.defenses.base import Recipe
+from brinell.defenses.checkpoint import Checkpoint, Place, pack, unpack
+from brinell.defenses.folder import TrainingFolder
+from brinell.defenses.guard import Guard
+from brinell.defenses.holding import Held, hold_out
+from brinell.defenses.lessons import Lessons
 from brinell.defenses.log import EpochResult, TrainingLog
-from brinell.defenses.options import Training
+from brinell.defenses.schedules import height
 from brinell.defenses.step import Learner, seed_step
-from brinell.draws import Draws
-from brinell.errors import InputError, InputTypeError
-from brinell.goals import Away
+from brinell.defenses.task import Task, check
+from brinell.defenses.workers import Workers
+from brinell.errors import InputError
 from brinell.models.classifier import Classifier
 from brinell.models.state import same_random_state
-from brinell.progress import Progress
-from brinell.threats import Threat
+from brinell.progress import Progress, silent
 
 OnEpoch: TypeAlias = Callable[[Classifier, TrainingLog], None]
-
-
-class Course(NamedTuple):
-    """How long and how fast: resolved from the recipe's own choices and the caller's."""
-
-    epochs: int
-    batch: int
-    lr: float
-    seed: int
-
-
-@dataclass
-class _School:
-    """A training under way."""
-
-    learner: Learner
-    rows: Source
-    threat: Threat
-    course: Course
-    progress: Progress
-    classes: int
-
-    def train_epoch(self, epoch: int) -> float:
-        """One walk over all rows in a new order; returns the mean loss."""
-        model, schedule = self.learner.model, self.learner.options.schedule or "constant"
-        model.train()
-        total, n = 0.0, len(self.rows)
-        for step, rows in enumerate(self._order(epoch)):
-            done = (epoch + step * self.course.batch / n) / self.course.epochs
-            self.learner.set_lr(self.course.lr * _height(done, schedule))
-            seed_step(self.course.seed, epoch, step)
-            loss = self.learner.step(self._batch(model, rows, epoch), done)
-            if not math.isfinite(loss):
-                raise InputError(
-                    f"the loss became {loss} in epoch {epoch + 1}, step {step + 1}, at learning rate "
-                    f"{self.course.lr:g}; lower lr, or check the inputs and their normalisation."
-                )
-            total += loss * len(rows)
-            over = step * self.course.batch + len(rows)
-            self.progress("training", epoch * n + over, self.course.epochs * n)
-        return total / n
-
-    def _order(self, epoch: int) -> Iterator[np.ndarray[Any, Any]]:
-        """All row numbers, shuffled by seed and epoch, batch by batch.
-
-        A row that would be a batch of its own joins the last batch: BatchNorm cannot learn from one row."""
-        keys = np.random.PCG64([self.course.seed % (1 << 64), epoch]).random_raw(len(self.rows))
-        order = np.argsort(keys, kind="stable")
-        size = self.course.batch
-        cuts = [cut for cut in range(size, len(order), size) if cut < len(order) - 1 or size == 1]
-        yield from np.split(order, cuts)
-
-    def _batch(self, model: Classifier, rows: np.ndarray[Any, Any], epoch: int) -> Lesson:
-        x, y = self.rows.block(rows)
-        x = as_inputs(model, x) if epoch == 0 else model.bounds.to(x).clip(x.to(model.anchor))
-        draws = Draws(self.course.seed, torch.from_numpy(rows).to(x.device), stage=epoch)
-        labels = as_labels(y, len(x), x.device)
-        wrong = ((labels < 0) | (labels >= self.classes)).nonzero().flatten() if epoch == 0 else labels[:0]
-        if len(wrong):
-            raise InputError(
-                f"label {int(labels[wrong[0]])} of row {rows[int(wrong[0])]} is out of range; the model has classes "
-                f"0..{self.classes - 1}."
-            )
-        case = Case(model, x, labels, self.threat, Away(), draws, model.bounds.to(x), len(x))
-        return lesson_of(case, attack_mode=self.learner.options.attack_mode)
+_PHASES = ("teacher", "student")
 
 
 def train(
-    model: Classifier, source: Source, threat: Threat, recipe: Recipe, course: Course, progress: Progress,
-    on_epoch: OnEpoch | None,
+    task: Task, progress: Progress = silent, on_epoch: OnEpoch | None = None, folder: TrainingFolder | None = None,
+    resume: bool = False,
 ) -> Classifier:  # fmt: skip
-    """A trained copy of ``model``, in eval mode, with its ``training_log``; the given one is left as it was.
+    """A trained copy of the task's model, in eval mode, with its ``training_log``; the given one is left as it was.
 
-    Raises InputError on data that do not fit the model and on a loss that is no longer finite."""
-    classes = _check(model, source, threat, recipe, course)
-    student = copy.deepcopy(model)
-    rows, held = hold_out(source, course.seed) if recipe.guarded else (source, None)
-    guard = Guard(held, threat, course.seed) if held is not None else None
-    learner = Learner(student, recipe, Training().over(recipe), course.lr)
-    school = _School(learner, rows, threat, course, progress, classes)
-    log = _new_log(source, threat, recipe, course, len(held) if held is not None else 0)
-    with same_random_state(course.seed):
-        for epoch in range(course.epochs):
-            result = EpochResult(epoch=epoch + 1, loss=school.train_epoch(epoch))
-            log = _extend(log, guard.look(student, result) if guard else result, guard)
-            if on_epoch is not None:
-                on_epoch(_finish(student, log, guard), log)
-    return _finish(student, log, guard)
-
-
-def _finish(student: Classifier, log: TrainingLog, guard: Guard | None) -> Classifier:
-    """A copy with the best weights so far."""
-    graduate = copy.deepcopy(student)
-    if guard is not None:
-        graduate.load_state_dict(guard.weights)
-    for parameter in graduate.parameters():
-        parameter.grad = None
-    graduate.training_log = log
-    return graduate.eval()
+    folder: where the best model, the log and checkpoints go; with ``resume`` a training goes on from there.
+    Raises InputError on data that do not fit the model, on a loss that is no longer finite, and on a folder of another
+    training."""
+    classes = check(task)
+    held = hold_out(task.source, task.recipe, task.options, task.course.seed)
+    log = task.new_log(fingerprint(task.source) if folder else "").noting(*held.notes)
+    log = log.model_copy(update={"held_out": len(held.held) if held.held else 0})
+    found = folder.open(log, resume) if folder else None
+    if folder and isinstance(found, TrainingLog):
+        return folder.graduate(task.model, found)
+    workers = Workers()
+    workers.wait()  # all have looked into the folder before one writes
+    with same_random_state(task.course.seed):
+        school = _School(task, held, log, workers, classes, progress, on_epoch, folder)
+        graduate = school.run(found if isinstance(found, Checkpoint) else None)
+    workers.wait()
+    return graduate
 
 
-def _extend(log: TrainingLog, result: EpochResult, guard: Guard | None) -> TrainingLog:
-    best = guard.best.epoch if guard and guard.best else result.epoch
-    notes = log.notes + tuple(note for note in (guard.notes if guard else []) if note not in log.notes)
-    return log.model_copy(update={"epochs": (*log.epochs, result), "best_epoch": best, "notes": notes})
+@dataclass
+class _Phase:
+    """One walk of epochs: who learns, and from whom."""
+
+    name: str
+    learner: Learner
+    teacher: Classifier | None = None
+
+    @property
+    def number(self) -> int:
+        return _PHASES.index(self.name)
 
 
-def _new_log(source: Source, threat: Threat, recipe: Recipe, course: Course, held_out: int) -> TrainingLog:
-    parameters = {field.name: getattr(recipe, field.name) for field in fields(recipe)}  # type: ignore[arg-type]
-    small = recipe.guarded and not held_out
-    return TrainingLog(
-        recipe=type(recipe).__name__, parameters=parameters, threat=str(threat), data=source.name, n=len(source),
-        held_out=held_out, planned_epochs=course.epochs, batch_size=course.batch, lr=course.lr, seed=course.seed,
-        notes=("Too few rows to hold some out: nobody checked for catastrophic overfitting.",) if small else (),
-    )  # fmt: skip
+class _School:
+    """A training under way."""
 
+    def __init__(
+        self, task: Task, held: Held, log: TrainingLog, workers: Workers, classes: int, progress: Progress,
+        on_epoch: OnEpoch | None, folder: TrainingFolder | None,
+    ) -> None:  # fmt: skip
+        self.task, self.workers = task, workers
+        self.lessons = Lessons(task, held.rows, classes, workers)
+        self.progress = progress if workers.leads else silent
+        self.on_epoch = on_epoch if workers.leads else None
+        self.folder = folder
+        self.device = workers.device(task.model)
+        self.log = log.model_copy(update={"device": str(self.device), "processes": workers.count})
+        self.guard = Guard(held.held, task.threat, task.course.seed, held.groups, workers) if held.held else None
+        self.saved = time.monotonic()
 
-def _height(done: float, schedule: str) -> float:
-    """The learning rate as a share of its peak."""
-    if schedule == "constant":
-        return 1.0
-    return float(np.interp(done, [0, 0.4, 1], [0, 1, 0]))
+    def run(self, found: Checkpoint | None) -> Classifier:
+        """All phases, from the beginning or from a checkpoint."""
+        teacher = None
+        if (recipe := self.task.recipe.teacher()) is not None:
+            teacher, found = self._teacher(recipe, found)
+        student = _Phase("student", self._learner(self.task.recipe), teacher)
+        self._walk(student, found)
+        self.log = self.log.model_copy(update={"finished": True})
+        graduate = self._finish(student.learner.judged)
+        if self.folder and self.workers.leads:
+            self.folder.keep(graduate, self.log)
+            self.folder.close()
+        return graduate
 
+    def _teacher(self, recipe: Recipe, found: Checkpoint | None) -> tuple[Classifier, Checkpoint | None]:
+        """The trained teacher, and the checkpoint if it lies beyond."""
+        phase = _Phase("teacher", self._learner(recipe))
+        teacher = phase.learner.judged
+        if found and found.place.phase == "student":
+            teacher.load_state_dict(found.part("teacher"), strict=False)
+        else:
+            self._walk(phase, found)
+            found = None
+        return teacher.eval().requires_grad_(False), found
 
-def _check(model: Classifier, source: Source, threat: Threat, recipe: Recipe, course: Course) -> int:
-    """How many classes the model has, if all is well."""
-    check_parts(model, threat, seed=course.seed)
-    if not isinstance(recipe, Recipe):
-        raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
-    if not (is_count(course.epochs) and is_count(course.batch) and 0 < course.lr < float("inf")):
-        raise InputError(
-            f"epochs is {course.epochs}, batch_size {course.batch} and lr {course.lr}; all must be above 0, epochs and "
-            "batch_size whole numbers."
+    def _learner(self, recipe: Recipe) -> Learner:
+        """A copy of the given model that is ready to learn."""
+        model = copy.deepcopy(self.task.model).to(self.device)
+        recipe.prepare(model, self.task.course.seed)
+        self.workers.agree(model)
+        return Learner(model, recipe, self.task.options, self.task.course.lr, self.workers)
+
+    def _walk(self, phase: _Phase, found: Checkpoint | None) -> None:
+        """All epochs of a phase that are still to come."""
+        place = Place(phase.name)
+        if found:
+            unpack(phase.learner, found)
+            place, self.log = found.place, found.log
+            if self.guard:
+                self.guard.weights = {name: value.to(self.device) for name, value in found.part("best").items()}
+        while place.epoch < self.task.course.epochs and not self._weary():
+            loss = self._epoch(phase, place)
+            place = Place(phase.name, place.epoch + 1)
+            self._end_epoch(phase, EpochResult(epoch=place.epoch, loss=loss))
+            self._save(phase, place)
+            if phase.name == "student":
+                self._show(phase.learner.judged)
+
+    def _epoch(self, phase: _Phase, place: Place) -> float:
+        """One walk over all rows in a new order, from a place in it; returns the mean loss."""
+        task, learner, n, total = self.task, phase.learner, len(self.lessons), place.total
+        learner.model.train()
+        for step, rows in enumerate(self.lessons.batches(place.epoch)):
+            if step < place.step:
+                continue
+            done = (place.epoch + step * task.course.batch / n) / task.course.epochs
+            learner.set_lr(task.course.lr * height(done, task.options.schedule or "constant"))
+            seed_step(task.course.seed, phase.number, place.epoch, step, self.workers.rank)
+            lesson = self.lessons.lesson(rows, place.epoch, learner.model, phase.teacher)
+            loss = learner.step(lesson, done, len(rows))
+            if not math.isfinite(loss):
+                raise InputError(self._diverged(loss, place.epoch, step))
+            total += loss * len(rows)
+            over = place.epoch * n + step * task.course.batch + len(rows)
+            self.progress("training" + " the teacher" * (phase.name == "teacher"), over, task.course.epochs * n)
+            if self.folder and time.monotonic() - self.saved >= task.options.checkpoint:
+                self._save(phase, replace(place, step=step + 1, total=total))
+        return total / n
+
+    def _end_epoch(self, phase: _Phase, result: EpochResult) -> None:
+        """Put an epoch into the log, judged where it is watched."""
+        if phase.name == "teacher":
+            self.log = self.log.model_copy(update={"teacher": (*self.log.teacher, result)})
+        elif self.guard:
+            self.log = self.guard.look(phase.learner.judged, self.log, result)
+            if self._weary():
+                self.log = self.log.noting(
+                    f"Stopped after epoch {result.epoch}: {self.task.options.patience} without a better one."
+                )
+        else:
+            self.log = self.log.model_copy(update={"epochs": (*self.log.epochs, result), "best_epoch": result.epoch})
+
+    def _weary(self) -> bool:
+        """Whether so many epochs were no better than an earlier one that the training ends."""
+        scores = [epoch.score for epoch in self.log.epochs]
+        patience = self.task.options.patience
+        return bool(patience and scores) and len(scores) - 1 - scores.index(max(scores)) >= (patience or 0)
+
+    def _save(self, phase: _Phase, place: Place) -> None:
+        """Write a checkpoint, unless the weights are no numbers any more."""
+        if self.folder and self.workers.leads and phase.learner.finite:
+            checkpoint = Checkpoint(place, self.log)
+            pack(phase.learner, checkpoint)
+            checkpoint.put("best", self.guard.weights if self.guard else {})
+            checkpoint.put("teacher", phase.teacher.state_dict() if phase.teacher else {})
+            self.folder.save(checkpoint)
+        self.saved = time.monotonic()
+
+    def _show(self, judged: Classifier) -> None:
+        """Hand the best model so far to those who wait for it."""
+        writes = self.folder if self.workers.leads else None
+        if writes or self.on_epoch:
+            model = self._finish(judged)
+            if writes:
+                writes.keep(model, self.log)
+            if self.on_epoch:
+                self.on_epoch(model, self.log)
+
+    def _finish(self, judged: Classifier) -> Classifier:
+        """A copy with the best weights so far, where the given model is."""
+        graduate = copy.deepcopy(judged)
+        if self.guard and self.guard.weights:
+            graduate.load_state_dict(self.guard.weights)
+        for parameter in graduate.parameters():
+            parameter.grad = None
+        graduate.training_log = self.log
+        return graduate.to(self.task.model.anchor.device).eval()
+
+    def _diverged(self, loss: float, epoch: int, step: int) -> str:
+        best, kept = self.log.best_epoch, "No epoch was finished, so nothing is kept."
+        if best:
+            place = f"is kept in {self.folder.weights}" if self.folder else "would be kept with out=FOLDER"
+            kept = f"The best epoch, {best}, {place}."
+        return (
+            f"the loss became {loss} in epoch {epoch + 1}, step {step + 1}, at learning rate "
+            f"{self.task.course.lr:g}; lower lr, or check the inputs and their normalisation. {kept}"
         )
-    if not any(p.requires_grad for p in model.parameters()):
-        raise InputError("no parameter of the model requires a gradient; thaw some, or there is nothing to train.")
-    x, y = source.block(slice(0, min(32, len(source))))
-    with same_random_state(), torch.no_grad():
-        trial = copy.deepcopy(model).eval()
-        case = make_case(trial, x, y, threat, goal=None, seed=0)
-        return int(trial(case.x[:1]).shape[1])

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from brinell.attacks.loop import move
 from brinell.case import Case
-from brinell.defenses.base import Recipe, check_steps, mean_loss, train_on
+from brinell.defenses.base import Recipe, check_steps, train_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +35,7 @@ class Tutorial(Recipe):
     def _clean_pass(self, batch: Case) -> tuple[Tensor, Tensor]:
         """The clean loss, detached, and the FGSM inputs; all else of it is gone when the next pass begins."""
         x = batch.x.detach().requires_grad_()
-        losses = F.cross_entropy(batch.model(x), batch.y, reduction="none")
-        loss = self.clean_weight * mean_loss(batch, losses)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = train_on(batch, x, self.clean_weight)
         assert x.grad is not None
         with torch.no_grad():
-            return loss.detach(), move(batch, batch.x, x.grad, share=1.0)
+            return loss, move(batch, batch.x, x.grad, share=1.0)

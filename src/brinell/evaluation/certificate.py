@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from brinell.errors import InputError, InputMissingError, OutputExistsError
 from brinell.evaluation.files import read_table, sha256
 from brinell.evaluation.groups import rates_by_group
-from brinell.evaluation.record import Count, DataFacts, MethodFacts, ModelFacts, Origin, Versions, write_json
-from brinell.facts import Sealed
+from brinell.evaluation.record import Count, DataFacts, MethodFacts, ModelFacts, Origin, Versions
+from brinell.facts import Sealed, write_json
 from brinell.statistics import LEVEL, SMALL, Rate, simultaneous
 
 CERTIFICATE, ROWS = "certificate.json", "rows.parquet"

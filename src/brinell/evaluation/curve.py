@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from brinell.errors import InputError, InputMissingError
 from brinell.evaluation.files import CURVE, RECORD
-from brinell.evaluation.record import AuditRecord, Count, read_record, write_json
-from brinell.facts import Frozen, Sealed
+from brinell.evaluation.record import AuditRecord, Count, read_record
+from brinell.facts import Frozen, Sealed, write_json
 from brinell.statistics import Rate
 
 

@@ -1,7 +1,6 @@
 """The run folder: written block by block, so that a killed audit resumes, and memory stays flat."""
 
 import json
-import os
 import shutil
 import struct
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from brinell.errors import InputError, InputMissingError, OutputExistsError
+from brinell.errors import InputError, InputMissingError
 from brinell.evaluation.files import ADVERSARIAL, EXAMPLES, GALLERY, RECORD, read_table, sha256
-from brinell.evaluation.record import Settings, write_json
+from brinell.evaluation.record import Settings
+from brinell.facts import differences, holds_something, whole, write_json
 
 _SETTINGS, _PARTS = "settings.json", "parts"
 _DTYPES: dict[torch.dtype, tuple[str, np.dtype[Any]]] = {
@@ -47,23 +47,11 @@ class RunFolder:
         """Make the folder, or take up the unfinished run in it if its settings are the same.
 
         Raises OutputExistsError where something is there and ``resume`` is off, InputError where it is another run."""
-        if self.check_free(resume):
+        if holds_something(self.path, resume):
             self._compare(settings)
         if not self.finished:
             (self.path / _PARTS).mkdir(parents=True, exist_ok=True)
             write_json(settings, self.path / _SETTINGS)
-
-    def check_free(self, resume: bool) -> bool:
-        """Whether something is there to be resumed. Raises OutputExistsError where that is not wanted."""
-        if self.path.exists() and not self.path.is_dir():
-            raise OutputExistsError(f"{self.path} is a file; name a folder that does not exist yet.")
-        if not self.path.exists() or not any(self.path.iterdir()):
-            return False
-        if not resume:
-            raise OutputExistsError(
-                f"the folder {self.path} exists and is not empty; resume it (--resume, resume=True) or name another."
-            )
-        return True
 
     def _compare(self, settings: Settings) -> None:
         source = self.path / (RECORD if self.finished else _SETTINGS)
@@ -78,10 +66,8 @@ class RunFolder:
             raise InputError(f"{source} is damaged: no settings in it. Name another folder.")
         wanted = json.loads(settings.model_dump_json())
         if held != wanted:
-            differs = [
-                _difference(key, held.get(key), value) for key, value in wanted.items() if held.get(key) != value
-            ]
-            raise InputError(f"{self.path} holds another audit: {'; '.join(differs)}. Name another folder.")
+            differs = "; ".join(differences(held, wanted))
+            raise InputError(f"{self.path} holds another audit: {differs}. Name another folder.")
 
     def has_part(self, number: int) -> bool:
         """Whether block ``number`` is done."""
@@ -89,9 +75,8 @@ class RunFolder:
 
     def write_part(self, number: int, table: pa.Table) -> None:
         """Write the rows of a block; the block counts as done once the file has its name."""
-        partial = self._part(number).with_suffix(".part")
-        pq.write_table(table, partial)
-        _settle(partial, self._part(number))
+        with whole(self._part(number)) as partial:
+            pq.write_table(table, partial)
 
     def write_notes(self, number: int, notes: dict[str, Any]) -> None:
         """Write what has to be said of a block, before the block itself."""
@@ -113,14 +98,13 @@ class RunFolder:
 
     def merge(self, count: int) -> None:
         """Join the parts into ``examples.parquet``, one part in memory at a time."""
-        partial = self.path / (EXAMPLES + ".part")
         writer: pq.ParquetWriter | None = None
-        for table in self.parts(count):
-            writer = writer or pq.ParquetWriter(partial, table.schema)
-            writer.write_table(table)
-        if writer is not None:
-            writer.close()
-        _settle(partial, self.path / EXAMPLES)
+        with whole(self.path / EXAMPLES) as partial:
+            for table in self.parts(count):
+                writer = writer or pq.ParquetWriter(partial, table.schema)
+                writer.write_table(table)
+            if writer is not None:
+                writer.close()
 
     def hashes(self) -> dict[str, str]:
         """The sha256 of each file that the record vouches for, by name."""
@@ -159,20 +143,6 @@ class RunFolder:
         """Read them back from the file."""
         assert self._tensor is not None
         return torch.from_numpy(np.array(np.memmap(**self._tensor, mode="r")[rows]))
-
-
-def _settle(partial: Path, final: Path) -> None:
-    """Give a finished file its name, after its bytes have reached the disk."""
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(final)
-
-
-def _difference(key: str, held: Any, wanted: Any) -> str:
-    if isinstance(held, dict) and isinstance(wanted, dict):
-        inner = [name for name in wanted if held.get(name) != wanted[name]]
-        return ", ".join(_difference(f"{key}.{name}", held.get(name), wanted[name]) for name in inner)
-    return f"{key} is {held!r} there, {wanted!r} here"
 
 
 def map_adversarial(path: Path) -> Tensor:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from brinell.errors import InputError
 from brinell.evaluation.findings import Diagnosis
@@ -182,18 +182,6 @@ class Clock(Sealed):
     finished: str
     seconds_of_last_session: float
     rows: int
-
-
-def write_json(model: BaseModel, path: Path) -> None:
-    """Write ``model`` so that a kill at any moment leaves either no file or a whole one."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(as_json(model), encoding="utf-8")
-    partial.replace(path)
-
-
-def as_json(model: BaseModel) -> str:
-    """The text of ``model`` as it stands in a file."""
-    return model.model_dump_json(indent=2) + "\n"
 
 
 def read_clock(path: Path) -> Clock:

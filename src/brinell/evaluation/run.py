@@ -34,12 +34,12 @@ from brinell.evaluation.record import (
     Origin,
     Settings,
     read_record,
-    write_json,
 )
 from brinell.evaluation.survey import Survey, blocks, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
 from brinell.evaluation.versions import model_facts, versions_of
+from brinell.facts import write_json
 from brinell.goals import Away, Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating, same_random_state

@@ -11,14 +11,14 @@ from brinell.errors import InputError, InputMissingError
 from brinell.evaluation.examples import read_examples
 from brinell.evaluation.files import ADVERSARIAL, CLOCK, EXAMPLES, RECORD, sha256
 from brinell.evaluation.folder import map_adversarial
-from brinell.evaluation.record import AuditRecord, as_json, read_clock, read_record
+from brinell.evaluation.record import AuditRecord, read_clock, read_record
 from brinell.evaluation.rejudge import account, judge_again
 from brinell.evaluation.run import goal_text
 from brinell.evaluation.survey import Survey, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
 from brinell.evaluation.versions import versions_of
-from brinell.facts import Sealed
+from brinell.facts import Sealed, as_json
 from brinell.goals import Away, Goal, Toward
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating
