@@ -28,7 +28,7 @@ def normed() -> br.Classifier:
 def test_what_it_trains_can_be_proved() -> None:
     test = toys.toy(400, 1)
     plain = br.harden(normed(), toys.toy(), toys.EPS, recipe=br.Standard(), epochs=8, lr=1e-2)
-    hard = br.harden(normed(), toys.toy(), toys.EPS, recipe=br.IBP(), epochs=20, batch_size=60)
+    hard = br.harden(normed(), toys.toy(), toys.EPS, recipe=br.IBP(), epochs=20, batch_size=30, lr=1e-2)
     assert br.certify(plain, test, toys.EPS).certified_accuracy.value < 0.2
     proof = br.certify(hard, test, toys.EPS)
     assert proof.certified_accuracy.value > 0.85
