@@ -139,6 +139,17 @@ def test_the_audit_has_both_bounds(audit: br.Audit, found: br.Certificate, rows:
     assert br.verify(audit.folder, model(), rows, groups={"site": np.arange(90) // 40}).fine
 
 
+def test_every_output_has_both_bounds(audit: br.Audit, tmp_path: Path) -> None:
+    assert audit.certified_accuracy is not None
+    share = f"{audit.certified_accuracy.value:.1%}"
+    page = br.write_html(audit, tmp_path / "report.html").read_text()
+    assert f'Certified: at least</dt><dd><span class="figure">{share}' in page
+    assert f"{share} is a lower bound" in page
+    assert '<th scope="col">Certified</th>' in page
+    assert f"| certified, so at least | {share} |" in br.render(audit, "markdown")
+    assert "certified_accuracy.low" in br.render(audit, "junit")
+
+
 def test_the_certificate_changes_no_other_number(audit: br.Audit, rows: tuple[Tensor, Tensor]) -> None:
     plain = br.audit(model(), rows, EPS, groups={"site": np.arange(90) // 40}, effort="quick")
     assert plain.certified_accuracy is None
