@@ -101,6 +101,7 @@ def test_the_examples_run_one_after_the_other(run: Run) -> None:
         "attack": ["-p", "steps=2", "--n", "20"],
         "audit": ["--effort", "quick", "--n", "20"],
         "curve": ["--effort", "quick", "--n", "20"],
+        "certify": ["--n", "20"],
         "report": [],
         "verify": [],
         "compare": [],
