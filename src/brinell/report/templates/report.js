@@ -32,7 +32,7 @@
 
   function rates(rows, width) {
     return Plot.plot({
-      width, height: 104, style, marginLeft: 58, marginRight: 22, marginTop: 6, marginBottom: 24, x: shares,
+      width, height: 30 + 37 * rows.length, style, marginLeft: 58, marginRight: 22, marginTop: 6, marginBottom: 24, x: shares,
       y: { label: null, tickSize: 0, padding: 0.35, domain: rows.map((row) => row.name) },
       marks: [
         Plot.barX(rows, { y: "name", x1: 0, x2: 1, fill: "var(--track)", rx: 3 }),
