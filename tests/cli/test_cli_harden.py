@@ -112,9 +112,61 @@ def test_ctrl_c_in_the_first_epoch_leaves_nothing(run: Run) -> None:
     assert not Path("h").exists()
 
 
+def test_choices_that_every_recipe_has_reach_the_training(run: Run, more_rows: str) -> None:
+    words = ("harden", "nets.py:untrained", more_rows, "linf:0.02", "--recipe", "Standard", "--epochs", 2)
+    pairs = ["average=0.9", "by=class", "held_out=1/5", "optimizer=sgd", "weight_decay=1e-4", "schedule=cosine",
+             "augment=shift:most=1", "augment=Noise:sigma=0.01", "class_weights=balanced", "attack_mode=train",
+             "accumulate=2", "precision=bfloat16", "patience=none", "checkpoint=1"]  # fmt: skip
+    ended = run(*words, *(word for pair in pairs for word in ("-t", pair)), "--out", "h")
+    assert (ended.code, ended.err) == (0, "")
+    log = log_of("h")
+    assert log.options == {
+        "average": 0.9, "by": "class", "held_out": 0.2, "split_by": None, "patience": None, "optimizer": "sgd",
+        "momentum": 0.9, "weight_decay": 1e-4, "schedule": "cosine", "accumulate": 2, "precision": "bfloat16",
+        "augment": ["Shift(most=1)", "Noise(sigma=0.01)"], "class_weights": "balanced", "attack_mode": "train",
+    }  # fmt: skip
+    assert log.best is not None
+    assert f"Its worst group, {log.best.worst_group}" in ended.out
+
+
+def test_a_stopped_training_goes_on(run: Run) -> None:
+    words = ["harden", "nets.py:Stops", "toy.npz", "linf:0.02", "--recipe", "Standard", "--batch-size", 120]
+    stopped = run(*words, "--epochs", 4, "--out", "h")
+    (command,) = re.findall(r"Go on with: brinell (.*)", stopped.err)
+    assert shlex.split(command)[-1] == "--resume"
+    on = [word.replace("Stops", "Linear") for word in shlex.split(command)]  # of the same weights
+    assert run(*on).code == 0
+    run("harden", "nets.py:Linear", *words[2:], "--epochs", 4, "--out", "whole")
+    assert torch.equal(load_file("h/weights.safetensors")["weight"], load_file("whole/weights.safetensors")["weight"])
+    assert log_of("h").epochs == log_of("whole").epochs
+    other = run(*on, "--seed", 1)
+    assert (other.code, "seed is 0 there, 1 here" in other.err) == (2, True)
+
+
+def test_the_result_is_audited_where_that_is_asked_for(run: Run, more_rows: str) -> None:
+    words = ("harden", "nets.py:untrained", more_rows, "linf:0.02", "--recipe", "Standard", "--epochs", 1)
+    ended = run(*words, "--out", "h", "--audit", "quick", "--audit-data", "toy.npz")
+    assert ended.code == 0
+    audit = brinell.load_audit("h/audit")
+    assert "Audit: h/audit" in ended.out
+    assert str(audit.robust_accuracy.value)[:4] in ended.out or f"{audit.robust_accuracy.value:.1%}" in ended.out
+    assert (audit.record.settings.effort, audit.record.settings.data.n) == ("quick", 120)
+    assert "Now measure it" not in ended.out
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
+        (["--recipe", "Standard", "--out", "h", "-t", "averag=1"], "Training has no parameter 'averag'"),
+        (
+            ["--recipe", "Standard", "--out", "h", "-t", "augment=spin"],
+            "there is no augmentation 'spin'; choose one of",
+        ),
+        (["--recipe", "Standard", "--out", "h", "-t", "class_weights=a,b"], "the class_weights are 'a,b'"),
+        (["--recipe", "Standard", "--out", "h", "-t", "patience=2"], "patience needs held-out rows"),
+        (["--recipe", "Standard", "--out", "h", "--audit", "fast"], "--audit is 'fast'; choose one of quick"),
+        (["--recipe", "Standard", "--out", "h", "--audit", "quick"], "name them with --audit-data"),
+        (["--recipe", "Standard", "--out", "h", "--audit-data", "toy.npz"], "but nothing is to be audited"),
         (["--recipe", "PGD", "--out", "h"], "there is no recipe 'PGD'; choose one of Standard, Tutorial, FastFGSM"),
         (["--recipe", "FastFGSM", "--out", "."], "the folder . exists and is not empty; resume it (--resume"),
         (["--recipe", "FastFGSM", "--out", "toy.npz"], "toy.npz is a file; name a folder"),

@@ -37,12 +37,14 @@ def moody() -> br.Classifier:
     return br.Classifier(Moody(), bounds=(0, 1))
 
 
-def run(folder: str | None, recipe: Recipe | None = None, **more: Any) -> br.Classifier:
+def run(
+    folder: str | None, recipe: Recipe | None = None, *, model: br.Classifier | None = None, data: Any = None,
+    threat: br.Linf = toys.EPS, **more: Any,
+) -> br.Classifier:  # fmt: skip
     """Three epochs of eleven steps each, resumed where something lies in the folder."""
-    torch.set_num_threads(1)
     options = br.Training(**(CHOICES | more.pop("choices", {})))
     settings = {"recipe": recipe or br.FastFGSM(), "epochs": 3, "batch_size": 40, "resume": folder is not None} | more
-    return br.harden(moody(), toys.toy(440), toys.EPS, options=options, out=folder, **settings)
+    return br.harden(model or moody(), data or toys.toy(440), threat, options=options, out=folder, **settings)
 
 
 def killed(folder: str, steps: int, later: float) -> bool:
@@ -63,6 +65,7 @@ def killed(folder: str, steps: int, later: float) -> bool:
 
 
 if __name__ == "__main__":  # how often it was killed, until it came to its end; and the weights then
+    torch.set_num_threads(1)  # a pool of threads would not survive the fork
     wanted = weights_sha256(run(None))
     moments, kills = random.Random(int(sys.argv[2])), 0
     while killed(sys.argv[1], moments.randrange(int(sys.argv[3])), moments.uniform(0, 0.01)):

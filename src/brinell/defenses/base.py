@@ -11,8 +11,7 @@ from torch import Tensor
 from brinell.case import Case
 from brinell.errors import InputError
 from brinell.models.classifier import Classifier
-from brinell.models.narrow import narrow_convolutions
-from brinell.models.state import same_modules
+from brinell.models.state import sloping
 
 Schedule: TypeAlias = Literal["constant", "cyclic", "cosine", "step"]
 Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
@@ -122,11 +121,9 @@ def check_share(**numbers: float) -> None:
 
 @contextmanager
 def attacking(batch: Case) -> Iterator[None]:
-    """While the attack looks for its examples: eval mode, unless the lesson wants train mode, and slopes for the inputs
-    alone. Afterwards as before."""
-    with same_modules(batch.model), narrow_convolutions(batch.model):
-        if not isinstance(batch, Lesson) or batch.attack_mode == "eval":
-            batch.model.eval()
-        for parameter in batch.model.parameters():
-            parameter.requires_grad_(False)
+    """Frozen parameters while the attack looks for its examples, and eval mode, unless the lesson wants train mode;
+    all as it was afterwards."""
+    with sloping(batch.model):
+        if isinstance(batch, Lesson) and batch.attack_mode == "train":
+            batch.model.train()
         yield

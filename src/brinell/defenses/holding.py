@@ -84,7 +84,7 @@ def _check_units(n: int, name: str) -> None:
 
 
 def _check_groups(held: Array, everyone: Array, name: str) -> None:
-    for group in np.unique(everyone):
+    for group in np.unique(everyone).tolist():
         if (n := int((held == group).sum())) < _LEAST_OF_GROUP:
             raise InputError(
                 f"by is {name!r}: {n} of {len(held)} held-out rows are of its group {group!r}, too few to decide which "

@@ -202,10 +202,10 @@ class _School:
         return graduate.to(self.task.model.anchor.device).eval()
 
     def _diverged(self, loss: float, epoch: int, step: int) -> str:
-        kept = " Nothing is kept: pass out= to keep the best epoch."
-        if self.folder:
-            best = self.log.best_epoch
-            kept = f" The best epoch, {best}, is kept in {self.folder.weights}." if best else " No epoch was finished."
+        best, kept = self.log.best_epoch, "No epoch was finished, so nothing is kept."
+        if best:
+            place = f"is kept in {self.folder.weights}" if self.folder else "would be kept with out=FOLDER"
+            kept = f"The best epoch, {best}, {place}."
         return (
             f"the loss became {loss} in epoch {epoch + 1}, step {step + 1}, at learning rate "
             f"{self.task.course.lr:g}; lower lr, or check the inputs and their normalisation. {kept}"
