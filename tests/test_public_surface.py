@@ -23,7 +23,7 @@ NAMES = {
     "Verification", "Discrepancy", "compare", "Comparison", "robustness_curve", "RobustnessCurve", "spread", "Spread",
     "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding", "Frame", "read_dataset", "read_images",
     "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
-    "training_cost", "TrainingCost", "advise", "Advice", "Situation", "tradeoff", "Tradeoff",
+    "training_cost", "TrainingCost", "save_memory", "advise", "Advice", "Situation", "tradeoff", "Tradeoff",
     "record_schema", "Demand", "Training", "Shift", "Flip", "Noise", "NFGSM", "TRADES", "AWP", "Gaussian",
     "DefensiveDistillation",
 }  # fmt: skip

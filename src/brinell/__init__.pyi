@@ -5,7 +5,6 @@ from brinell.api import diagnose as diagnose
 from brinell.api import harden as harden
 from brinell.api import robustness_curve as robustness_curve
 from brinell.api import spread as spread
-from brinell.api import training_cost as training_cost
 from brinell.api import verify as verify
 from brinell.attacks import APGD as APGD
 from brinell.attacks import ATTACKS as ATTACKS
@@ -20,7 +19,9 @@ from brinell.choosing import Advice as Advice
 from brinell.choosing import Situation as Situation
 from brinell.choosing import Tradeoff as Tradeoff
 from brinell.choosing import advise as advise
+from brinell.choosing import save_memory as save_memory
 from brinell.choosing import tradeoff as tradeoff
+from brinell.choosing import training_cost as training_cost
 from brinell.data import Frame as Frame
 from brinell.data import read_dataset as read_dataset
 from brinell.data import read_images as read_images

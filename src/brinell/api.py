@@ -11,7 +11,7 @@ from brinell.attacks import Attack, Found
 from brinell.attacks.base import POOL
 from brinell.case import Case, check_logits, check_parts, make_case
 from brinell.data import Source, read
-from brinell.defenses import Course, OnEpoch, Recipe, Task, Training, TrainingCost, TrainingFolder, measure, train
+from brinell.defenses import Course, OnEpoch, Recipe, Task, Training, TrainingFolder, resolved, train
 from brinell.errors import InputError, InputTypeError, ModelFailedError
 from brinell.evaluation import (
     Audit,
@@ -236,42 +236,11 @@ def harden(
     Returns a new Classifier in eval mode; its ``training_log`` has the settings, every epoch and notes in words.
     The model starts from the weights that it has. Same seed, same weights, on one machine.
     Raises InputError, InputTypeError, OutputExistsError; also where the loss is no longer finite."""
-    course, chosen = _course(recipe, epochs, batch_size, lr, seed), _options(recipe, options)
+    course, chosen = Course.of(recipe, epochs, batch_size, lr, seed), resolved(options, recipe)
     if resume and out is None:
         raise InputError("resume needs the run folder: pass out=...")
     task = Task(model, _read(model, data, groups, progress), threat, recipe, course, chosen)
     return train(task, progress, on_epoch, None if out is None else TrainingFolder(out), resume)
-
-
-def training_cost(
-    model: Classifier, data: Any, threat: Threat, *, recipe: Recipe, epochs: int | None = None, seed: int = 0,
-    batch_size: int | None = None, options: Training | None = None, groups: Mapping[str, Any] | None = None,
-    steps: int = 5, progress: Progress = silent,
-) -> TrainingCost:  # fmt: skip
-    """Measure what ``harden`` with the same arguments will cost: a few steps, on your model, rows and machine.
-
-    Nothing is trained: the steps are taken by a copy of the model. steps: how many are timed; three more come first.
-    Returns a TrainingCost: ``.seconds`` of the whole training from the quickest and the slowest step, ``.peak`` in
-    bytes, ``.gradients`` for each row of a batch, and more. Raises InputError, InputTypeError."""
-    course, chosen = _course(recipe, epochs, batch_size, None, seed), _options(recipe, options)
-    task = Task(model, _read(model, data, groups, progress), threat, recipe, course, chosen)
-    return measure(task, steps, progress)
-
-
-def _course(recipe: object, epochs: int | None, batch: int | None, lr: float | None, seed: int) -> Course:
-    """What the caller chose, and the recipe's own choice of the rest."""
-    if not isinstance(recipe, Recipe):
-        raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
-    return Course(
-        recipe.epochs if epochs is None else epochs, recipe.batch if batch is None else batch,
-        recipe.lr if lr is None else lr, seed,
-    )  # fmt: skip
-
-
-def _options(recipe: Recipe, options: object) -> Training:
-    if not isinstance(options, Training | None):
-        raise InputTypeError(f"options is {options!r}; pass Training(...), such as Training(average=0.999).")
-    return (options or Training()).over(recipe)
 
 
 def _read(model: object, data: Any, groups: Mapping[str, Any] | None, progress: Progress) -> Source:

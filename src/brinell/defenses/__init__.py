@@ -3,14 +3,14 @@
 from brinell.defenses.augmentations import AUGMENTATIONS, Flip, Noise, Shift
 from brinell.defenses.awp import AWP
 from brinell.defenses.base import Lesson, Recipe, lesson_of
-from brinell.defenses.cost import TrainingCost, measure
+from brinell.defenses.cost import TrainingCost, least_pieces, measure
 from brinell.defenses.distillation import DefensiveDistillation
 from brinell.defenses.fast import FastFGSM
 from brinell.defenses.folder import TrainingFolder
 from brinell.defenses.gaussian import Gaussian
 from brinell.defenses.log import EpochResult, TrainingLog
 from brinell.defenses.nfgsm import NFGSM
-from brinell.defenses.options import Training
+from brinell.defenses.options import Training, resolved
 from brinell.defenses.pgd import PGDTraining
 from brinell.defenses.standard import Standard
 from brinell.defenses.step import Learner
@@ -57,7 +57,9 @@ __all__ = [
     "TrainingCost",
     "TrainingFolder",
     "TrainingLog",
+    "least_pieces",
     "lesson_of",
     "measure",
+    "resolved",
     "train",
 ]
