@@ -1,4 +1,4 @@
-"""Recipes other than the lean ones, as they are and saving memory: peak beside a standard step, time beside their own."""
+"""Recipes that are not lean by themselves, as they are and saving memory: peak and time."""
 
 import torch
 
@@ -31,7 +31,7 @@ def run(settings: Settings) -> Table:
         ]  # fmt: skip
     head = ("recipe", "x standard's peak", "pieces when saving", "x standard's peak then", "x its own time")
     note = (
-        f"{WEIGHED}, batch of {BATCH}. Pieces: what `save_memory` chooses. Peak: by how much a process of its own grows "
+        f"{WEIGHED}, batch of {BATCH}. Pieces: what `save_memory` chooses. Peak: by how much a process of its own grew "
         f"from before its first step, one thread. {settings.describe()}"
     )
     return Table("Recipes that save memory", head, rows, note, promises)
