@@ -3,8 +3,6 @@ from brinell.choosing.advice import Counsel as Counsel
 from brinell.choosing.advice import Names as Names
 from brinell.choosing.advice import Proposal as Proposal
 from brinell.choosing.advice import advise as advise
-from brinell.choosing.costs import save_memory as save_memory
-from brinell.choosing.costs import training_cost as training_cost
 from brinell.choosing.points import Tradeoff as Tradeoff
 from brinell.choosing.points import TradeoffPoint as TradeoffPoint
 from brinell.choosing.situation import Situation as Situation

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from brinell.api import training_cost
 from brinell.choosing import rules
-from brinell.choosing.costs import training_cost
 from brinell.choosing.rules import Rule, speaking
 from brinell.choosing.situation import Situation
 from brinell.choosing.words import in_words

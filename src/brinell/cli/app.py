@@ -13,6 +13,7 @@ from brinell.cli.advise import advise
 from brinell.cli.attack import attack
 from brinell.cli.attacks import attacks
 from brinell.cli.audit import audit
+from brinell.cli.certify import certify
 from brinell.cli.compare import compare
 from brinell.cli.curve import curve
 from brinell.cli.demo import demo
@@ -51,7 +52,10 @@ def on_screen(command: Callable[..., None]) -> Callable[..., None]:
     return shown
 
 
-for command in (demo, init, advise, audit, report, verify, compare, export, curve, attack, harden, tradeoff, attacks):
+COMMANDS = (
+    demo, init, advise, audit, report, verify, compare, export, curve, certify, attack, harden, tradeoff, attacks,
+)  # fmt: skip
+for command in COMMANDS:
     app.command(cls=completion.Command)(on_screen(command))
 
 

@@ -24,6 +24,7 @@ def audit(
     config: own.Config = None,
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
+    sanitise: options.Sanitise = None,
     effort: own.Effort = None,
     budget: own.Budget = None,
     attack: own.Attack = None,
@@ -39,6 +40,7 @@ def audit(
     examples_from: own.ExamplesFrom = None,
     seeds: own.Seeds = 1,
     diagnose: own.Diagnose = True,
+    certify: own.Certify = None,
     require: own.Require = None,
     report: own.Report = None,
     as_json: own.Json = False,
@@ -60,11 +62,14 @@ def audit(
         display("loading PyTorch", 0, None)
         import brinell
         from brinell.cli import audit_plan, loading, tables
+        from brinell.evaluation import through
 
         asked = audit_plan.read(ctx)
-        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
+        loaded = loading.load(
+            loading.Wanted(model, data, threat, weights, bounds, n, seed, tuple(sanitise or ())), display
+        )
         plan = audit_plan.settle(asked, loaded)
-        tables.say_plan(loaded, target, plan.attacks, plan.protocol, examples_from)
+        tables.say_plan(loaded, target, through(loaded.model, plan.attacks), plan.protocol, examples_from)
         tables.say_demands(asked.demands, len(loaded.source))
         audit_with = partial(
             brinell.audit, loaded.model, loaded.source, loaded.threat, effort=plan.effort, cascade=plan.cascade,
@@ -74,7 +79,7 @@ def audit(
         with if_interrupted(lambda: _what_is_kept(asked.folder, ctx.obj, out is None)):
             done = audit_with(
                 seed=seed, alone=alone, out=asked.folder, resume=resume, examples=examples, origin=loaded.origin,  # type: ignore[arg-type]
-                diagnose=diagnose,
+                diagnose=diagnose, certificate=asked.certificate,
             )  # fmt: skip
             tables.say_audit(done, plan.shown)
             facts = _facts(done, report, as_json)

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import typer
 
-from brinell import ATTACKS
+from brinell import ATTACKS, METHODS
 from brinell.attacks import Attack
+from brinell.certificates import Method
 from brinell.cli import tables, values
 from brinell.cli.loading import Loaded
 from brinell.cli.places import about, overridden
@@ -27,6 +28,7 @@ class Asked:
     attacks: tuple[Attack, ...]
     demands: tuple[Demand, ...]
     folder: Path
+    certificate: Method | None
 
 
 class Plan(NamedTuple):
@@ -50,8 +52,10 @@ def read(ctx: typer.Context) -> Asked:
         attacks = tuple(values.named(ATTACKS, "attack", text) for text in given["attack"] or ())
     with about("require"):
         demands = read_demands(given["require"] or ())
+    with about("certify"):
+        certificate = None if given["certify"] is None else values.named(METHODS, "certificate", given["certify"])
     _check_files(given)
-    return Asked(given, attacks, demands, given["out"] or _new_folder())
+    return Asked(given, attacks, demands, given["out"] or _new_folder(), certificate)
 
 
 def settle(asked: Asked, loaded: Loaded) -> Plan:

@@ -8,9 +8,10 @@ from brinell.defenses.distillation import DefensiveDistillation
 from brinell.defenses.fast import FastFGSM
 from brinell.defenses.folder import TrainingFolder
 from brinell.defenses.gaussian import Gaussian
+from brinell.defenses.ibp import IBP
 from brinell.defenses.log import EpochResult, TrainingLog
 from brinell.defenses.nfgsm import NFGSM
-from brinell.defenses.options import Training, resolved
+from brinell.defenses.options import Training
 from brinell.defenses.pgd import PGDTraining
 from brinell.defenses.standard import Standard
 from brinell.defenses.step import Learner
@@ -29,6 +30,7 @@ RECIPES: dict[str, type[Recipe]] = {
     "AWP": AWP,
     "Gaussian": Gaussian,
     "DefensiveDistillation": DefensiveDistillation,
+    "IBP": IBP,
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "AWP",
     "Gaussian",
     "DefensiveDistillation",
+    "IBP",
     "RECIPES",
     "AUGMENTATIONS",
     "Flip",
@@ -60,6 +63,5 @@ __all__ = [
     "least_pieces",
     "lesson_of",
     "measure",
-    "resolved",
     "train",
 ]

@@ -72,13 +72,6 @@ class Training:
         return chosen | {"augment": [_name(way) for way in self.augment]}
 
 
-def resolved(options: object, recipe: Recipe) -> Training:
-    """The caller's choices, if any, with the recipe's own where none was made. Raises InputTypeError."""
-    if not isinstance(options, Training | None):
-        raise InputTypeError(f"options is {options!r}; pass Training(...), such as Training(average=0.999).")
-    return (options or Training()).over(recipe)
-
-
 def _name(way: Augmentation) -> str:
     return repr(way) if is_dataclass(way) else f"{way.__module__}.{getattr(way, '__qualname__', type(way).__name__)}"
 

@@ -27,16 +27,6 @@ class Course(NamedTuple):
     lr: float
     seed: int
 
-    @classmethod
-    def of(cls, recipe: object, epochs: int | None, batch: int | None, lr: float | None, seed: int) -> "Course":
-        """What the caller chose, and the recipe's own choice of the rest. Raises InputTypeError."""
-        if not isinstance(recipe, Recipe):
-            raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
-        return cls(
-            recipe.epochs if epochs is None else epochs, recipe.batch if batch is None else batch,
-            recipe.lr if lr is None else lr, seed,
-        )  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:

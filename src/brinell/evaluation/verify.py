@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from brinell.case import check_parts
-from brinell.data import Source
+from brinell.data import Source, classes_of, columns_of
 from brinell.errors import InputError, InputMissingError
 from brinell.evaluation.examples import read_examples
 from brinell.evaluation.files import ADVERSARIAL, CLOCK, EXAMPLES, RECORD, sha256
@@ -131,7 +131,8 @@ def _check_model(record: AuditRecord, model: Classifier) -> Iterator[Discrepancy
     here = {
         "weights' sha256": (facts.sha256, weights_sha256(model)),
         "bounds": (facts.bounds, str(model.bounds)),
-        "network": (facts.network, type(model.net).__name__),
+        "network": (facts.network, type(model.bare.net).__name__),
+        "guards": (", ".join(guard.label for guard in facts.guards), ", ".join(guard.label for guard in model.guards)),
     }
     yield from _compare("the model", here)
 
@@ -143,6 +144,9 @@ def _check_data(record: AuditRecord, source: Source, found: Survey) -> Iterator[
         "groups": (facts.groups, tuple({"class": None} | dict(source.groups))),
         "sha256": (facts.sha256, found.sha256),
     }
+    for what, there, name in (("classes", facts.classes, classes_of), ("columns", facts.columns, columns_of)):
+        if there and (known := name(source)):
+            here |= {f"names of {what}": (there, known)}
     yield from _compare("the data", here)
 
 

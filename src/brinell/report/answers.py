@@ -40,7 +40,7 @@ def answers(audit: "Audit") -> tuple[Answer, ...]:
 def _who(record: "AuditRecord") -> Answer:
     facts = record.settings
     seen = sight(facts.cascade)
-    short = f"Someone who {seen} and {wish(facts.goal)}."
+    short = f"Someone who {seen} and {wish(facts.goal, facts.data.classes)}."
     return Answer("What attacker?", short, (f"Whatever it makes {within(facts.model.bounds)}.",))
 
 

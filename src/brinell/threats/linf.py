@@ -20,7 +20,7 @@ class Linf(Ball):
 
     Source: Goodfellow et al. 2015, arXiv:1412.6572; Madry et al. 2018, arXiv:1706.06083."""
 
-    name = "linf"
+    name, dual = "linf", 1.0
 
     def project(self, x_adv: Tensor, x: Tensor, bounds: Bounds, radius: Tensor | None = None) -> Tensor:
         """The nearest point to ``x_adv`` (N, ...) in the set about ``x`` and in the bounds; exact."""

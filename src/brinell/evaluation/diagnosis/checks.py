@@ -63,7 +63,8 @@ def random(trial: Trial) -> str:
 
 
 def substituted(trial: Trial) -> str:
-    """The slope is not that of the forward pass because somebody wanted it so."""
+    """The slope is not that of the forward pass because somebody wanted it so; and one level of a rounding, or more,
+    may pass before it comes true."""
     return "a BPDA layer stands in for the slope, on purpose." if trial.substituted else ""
 
 

@@ -166,7 +166,7 @@ def _disagreeing(case: Case) -> Tensor:
     "rounding, or a training that bent it about its data (single-step training does, arXiv:2007.02617).",
     remedy=f"Smooth the backward pass with a gentle version of the layer: {STAND_IN}; use many starts, and add an "
     "attack that needs no gradients.",
-    unless=(slopeless, random),
+    unless=(slopeless, random, substituted),
 )
 def reaches(trial: Trial) -> Seen:
     """A small step along the slope gains about what the slope promises."""

@@ -125,7 +125,8 @@
 
   function groups(rows, width) {
     const keyed = rows.map((row) => ({ ...row, key: row.small ? `${row.group} *` : row.group }));
-    const { marginLeft, tickFormat } = words(keyed.map((row) => row.key), width);
+    const { marginLeft, tickFormat: cut } = words(keyed.map((row) => row.key), width);
+    const tickFormat = (key) => (key.endsWith(" *") && cut(key) !== key ? `${cut(key).slice(0, -3)}… *` : cut(key));
     return Plot.plot({
       width, height: 40 + 28 * rows.length, style, marginLeft, marginRight: 22, marginTop: 8, x: shares,
       y: { label: null, tickSize: 0, tickFormat, domain: keyed.map((row) => row.key) },
@@ -205,6 +206,7 @@
   for (const form of document.querySelectorAll("form.filters")) {
     const all = [...document.getElementById(form.dataset.gallery).children];
     const more = document.getElementById(`more-${form.dataset.gallery}`);
+    const printed = document.getElementById(`printed-${form.dataset.gallery}`);
     let most = 12; // at first: who wants to see all of them asks for more
     const sort = () => {
       const { label, attack, distance } = form.elements;
@@ -217,6 +219,7 @@
       form.querySelector(".far").textContent = d3.format(".4~g")(Number(distance.value));
       more.hidden = shown.size === found.length;
       more.textContent = `Show all ${found.length}`;
+      printed.textContent = shown.size < all.length ? `On paper: ${shown.size} of these ${all.length} rows; on a screen the page shows all.` : "";
     };
     more.addEventListener("click", () => {
       most = Infinity;
