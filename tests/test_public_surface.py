@@ -29,7 +29,7 @@ NAMES = {
     "RandomResizePad", "FeatureSqueezing", "Training", "Shift", "Flip", "Noise", "certify", "Certificate",
     "load_certificate", "IntervalBounds", "Smoothing", "METHODS", "IBP", "CertificateBrokenError",
     "UnsupportedLayerError",
-    "tradeoff", "Tradeoff",
+    "tradeoff", "Tradeoff", "save_memory",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES", "SANITISERS", "METHODS")]
 

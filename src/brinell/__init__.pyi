@@ -5,6 +5,7 @@ from brinell.api import certify as certify
 from brinell.api import diagnose as diagnose
 from brinell.api import harden as harden
 from brinell.api import robustness_curve as robustness_curve
+from brinell.api import save_memory as save_memory
 from brinell.api import spread as spread
 from brinell.api import training_cost as training_cost
 from brinell.api import verify as verify

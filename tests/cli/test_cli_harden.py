@@ -218,3 +218,14 @@ def test_a_training_needs_a_recipe_and_a_folder(more: list[str], run: Run) -> No
     assert ended.code == 2
     assert "give --recipe and --out; or --dry-run" in ended.err
     assert not Path("h").exists()
+
+
+def test_memory_is_saved_where_that_is_asked_for(run: Run) -> None:
+    words = (*TOY, "--recipe", "AWP", "--save-memory", "--epochs", 1)
+    ended = run(*words, "--out", "h")
+    assert ended.code == 0
+    pieces = log_of("h").options["accumulate"]
+    assert "Memory: batches " + ("whole" if pieces == 1 else f"in {pieces} pieces") in ended.out
+    dry = run(*words, "--dry-run")
+    assert dry.code == 0
+    assert ("64 in " in dry.out) == (pieces > 1)

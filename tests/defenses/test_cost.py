@@ -1,14 +1,19 @@
 """What a training costs: measured on a copy, for every recipe."""
 
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from toys import EPS, toy, untrained
 
 import brinell as br
+from brinell.case import Case
+from brinell.defenses import Recipe
+from brinell.defenses.base import mean_loss, pulled
 from brinell.defenses.meter import Meter, counting_passes
 
 PASSES = {  # gradients for each row of a batch
@@ -99,6 +104,46 @@ def test_a_frozen_model_is_refused() -> None:
         parameter.requires_grad_(False)
     with pytest.raises(br.InputError, match="thaw some"):
         br.training_cost(model, toy(), EPS, recipe=br.Standard())
+
+
+@dataclass(frozen=True)
+class Greedy(Recipe):
+    """Holds four graphs at once."""
+
+    epochs, lr, schedule, guarded, source = 1, 1e-3, "constant", False, "-"
+
+    def learn(self, batch: Case, x_adv: torch.Tensor) -> torch.Tensor:
+        logits = torch.stack([batch.model(x_adv) for _ in range(4)]).mean(0)
+        return pulled(mean_loss(batch, F.cross_entropy(logits, batch.y, reduction="none")))
+
+
+def deep() -> br.Classifier:
+    """Activations outweigh its weights."""
+    layers = [module for _ in range(4) for module in (nn.Conv1d(4, 4, 3, padding=1), nn.ReLU())]
+    return br.Classifier(nn.Sequential(nn.Unflatten(1, (1, 64)), nn.Conv1d(1, 4, 1), *layers, nn.Flatten(),
+                                       nn.Linear(256, 2)), bounds=(0, 1))  # fmt: skip
+
+
+def test_memory_is_saved_by_as_few_pieces_as_will_do() -> None:
+    data = torch.rand(64, 64), torch.arange(64) % 2
+
+    def peak(recipe: Recipe, pieces: int) -> int:
+        options = br.Training(accumulate=pieces)
+        return br.training_cost(deep(), data, br.Linf(0.1), recipe=recipe, batch_size=32, steps=1, options=options).peak
+
+    found = br.save_memory(
+        deep(), data, br.Linf(0.1), recipe=Greedy(), batch_size=32, options=br.Training(schedule="cosine")
+    )
+    limit, pieces = 1.1 * peak(br.Standard(), 1), found.accumulate
+    assert peak(Greedy(), pieces) <= limit < peak(Greedy(), pieces - 1)
+    assert found == br.Training(schedule="cosine", accumulate=pieces)
+    assert br.save_memory(deep(), data, br.Linf(0.1), recipe=br.Standard(), batch_size=32).accumulate == 1
+
+
+def test_pieces_that_do_not_help_are_not_made() -> None:
+    heavy = br.Classifier(nn.Sequential(nn.Linear(64, 400), nn.ReLU(), nn.Linear(400, 2)), bounds=(0, 1))
+    data = torch.rand(8, 64), torch.arange(8) % 2
+    assert br.save_memory(heavy, data, br.Linf(0.1), recipe=br.AWP(), batch_size=8).accumulate == 1
 
 
 def test_the_meter_sees_what_is_made_and_what_is_gone() -> None:

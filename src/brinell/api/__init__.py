@@ -10,7 +10,7 @@ from brinell.api.measuring import (
     spread,
     verify,
 )
-from brinell.api.training import harden, training_cost
+from brinell.api.training import harden, save_memory, training_cost
 
 __all__ = [
     "AttackResult",
@@ -20,6 +20,7 @@ __all__ = [
     "diagnose",
     "harden",
     "robustness_curve",
+    "save_memory",
     "spread",
     "training_cost",
     "verify",

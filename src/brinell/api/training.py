@@ -1,11 +1,23 @@
-"""The verbs that train: harden, and what it will cost."""
+"""The verbs that train: harden, what it will cost, and how it needs less memory."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from brinell.api.reading import read_for
-from brinell.defenses import Course, OnEpoch, Recipe, Task, Training, TrainingCost, TrainingFolder, measure, train
+from brinell.defenses import (
+    Course,
+    OnEpoch,
+    Recipe,
+    Task,
+    Training,
+    TrainingCost,
+    TrainingFolder,
+    least_pieces,
+    measure,
+    train,
+)
 from brinell.errors import InputError, InputTypeError
 from brinell.models import Classifier
 from brinell.progress import Progress, silent
@@ -54,6 +66,21 @@ def training_cost(
     course, chosen = _course(recipe, epochs, batch_size, None, seed), _options(recipe, options)
     task = Task(model, read_for(model, data, groups, progress), threat, recipe, course, chosen)
     return measure(task, steps, progress)
+
+
+def save_memory(
+    model: Classifier, data: Any, threat: Threat, *, recipe: Recipe, batch_size: int | None = None, seed: int = 0,
+    options: Training | None = None, progress: Progress = silent,
+) -> Training:  # fmt: skip
+    """The options with which a recipe needs no more memory than standard training: batches in as few pieces as will do.
+
+    Measured by steps of a copy of the model: ``accumulate`` is the least with which a step holds at most 1.1 times what
+    a standard step holds with the same batch. Gradients are those of the whole batch, but for BatchNorm, which sees the
+    pieces. options: what else is chosen. Use it as ``harden(..., options=save_memory(...))``.
+    Raises InputError, InputTypeError."""
+    course, chosen = _course(recipe, None, batch_size, None, seed), _options(recipe, options)
+    task = Task(model, read_for(model, data, None, progress), threat, recipe, course, chosen)
+    return replace(options or Training(), accumulate=least_pieces(task))
 
 
 def _course(recipe: object, epochs: int | None, batch: int | None, lr: float | None, seed: int) -> Course:

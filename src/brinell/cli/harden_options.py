@@ -27,6 +27,13 @@ Out: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+SaveMemory: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--save-memory",
+        help="Work on a batch in as many pieces as it takes to need no more memory than standard training, by 10 %.",
+    ),
+]
 DryRun: TypeAlias = Annotated[
     bool,
     typer.Option(

@@ -3,7 +3,7 @@
 from brinell.defenses.augmentations import AUGMENTATIONS, Flip, Noise, Shift
 from brinell.defenses.awp import AWP
 from brinell.defenses.base import Lesson, Recipe, lesson_of
-from brinell.defenses.cost import TrainingCost, measure
+from brinell.defenses.cost import TrainingCost, least_pieces, measure
 from brinell.defenses.distillation import DefensiveDistillation
 from brinell.defenses.fast import FastFGSM
 from brinell.defenses.folder import TrainingFolder
@@ -60,6 +60,7 @@ __all__ = [
     "TrainingCost",
     "TrainingFolder",
     "TrainingLog",
+    "least_pieces",
     "lesson_of",
     "measure",
     "train",

@@ -1,6 +1,7 @@
 """What a training will ask of the machine: a few steps are measured, the whole is estimated, and nothing is trained."""
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from brinell.defenses.base import Lesson, Recipe
 from brinell.defenses.holding import hold_out
 from brinell.defenses.lessons import Lessons
 from brinell.defenses.meter import Meter, counting_passes
+from brinell.defenses.standard import Standard
 from brinell.defenses.step import Learner
 from brinell.defenses.task import Task, check
 from brinell.defenses.workers import Workers
@@ -25,6 +27,7 @@ from brinell.models.state import same_random_state
 from brinell.progress import Progress
 from brinell.statistics import Interval
 
+_LEAN, _HELPS = 1.1, 0.98  # of a standard step's memory: what saving aims at; of a step's own: what is no saving
 _CHECK = 12  # passes that the check of the held-out rows makes at most: clean, FGSM and PGD-10
 
 
@@ -32,8 +35,9 @@ _CHECK = 12  # passes that the check of the held-out rows makes at most: clean, 
 class TrainingCost:
     """What one recipe costs on one model, one set of rows and one machine.
 
-    rows, held_out: to train on and to check on, in an epoch. timed: seconds of each step that was measured, reading the
-    rows and the optimiser included. check: seconds for one look at the held-out rows, at most.
+    pieces: in which a batch is worked on. rows, held_out: to train on and to check on, in an epoch. timed: seconds of
+    each step that was measured, reading the rows and the optimiser included. check: seconds for one look at the
+    held-out rows, at most.
     peak: bytes by which memory grows at most from before the first of two steps: activations, gradients, the state of
     the optimiser. On a GPU as its allocator counts; on a CPU the tensors that PyTorch's operations make, without what a
     single operation borrows inside. forwards, gradients: passes for each row of a batch. flops: floating-point
@@ -43,6 +47,7 @@ class TrainingCost:
     recipe: Recipe
     epochs: int
     batch: int
+    pieces: int
     rows: int
     held_out: int
     timed: tuple[float, ...]
@@ -80,9 +85,10 @@ class TrainingCost:
         """Plain values for JSON."""
         return {
             "recipe": repr(self.recipe), "device": self.device, "epochs": self.epochs, "batch": self.batch,
-            "rows": self.rows, "held_out": self.held_out, "step_seconds": self.step, "steps_measured": len(self.timed),
-            "epoch_seconds": list(self.epoch_seconds), "seconds": list(self.seconds), "peak_bytes": self.peak,
-            "forwards": self.forwards, "gradients": self.gradients, "flops": self.flops,
+            "pieces": self.pieces, "rows": self.rows, "held_out": self.held_out, "step_seconds": self.step,
+            "steps_measured": len(self.timed), "epoch_seconds": list(self.epoch_seconds),
+            "seconds": list(self.seconds), "peak_bytes": self.peak, "forwards": self.forwards,
+            "gradients": self.gradients, "flops": self.flops,
         }  # fmt: skip
 
 
@@ -114,9 +120,38 @@ def measure(task: Task, steps: int, progress: Progress) -> TrainingCost:
         look = _check_seconds(next(lessons)[0], held_out) if held_out else 0.0
     seen = sum(map(len, pair))
     return TrainingCost(
-        recipe, course.epochs, course.batch, len(held.rows), held_out, tuple(timed), look, peak,
-        passes.forwards / seen, passes.gradients / seen, flops / seen, str(learner.model.anchor.device), taught,
+        recipe, course.epochs, course.batch, task.options.accumulate, len(held.rows), held_out, tuple(timed), look,
+        peak, passes.forwards / seen, passes.gradients / seen, flops / seen, str(learner.model.anchor.device), taught,
     )  # fmt: skip
+
+
+def least_pieces(task: Task) -> int:
+    """The fewest pieces of a batch with which a step holds at most 1.1 times what a standard step does with it whole.
+
+    Where no number of pieces is enough (weights alone may be more), the last that helped. Raises InputError."""
+    classes = check(task)
+    standard = replace(task, recipe=Standard(), options=replace(task.options, accumulate=1))
+    limit, most = _LEAN * _peak(standard, classes), max(1, min(task.course.batch, len(task.source)) // 2)
+    pieces, peak = 1, _peak(_in_pieces(task, 1), classes)
+    while peak > limit and pieces < most:
+        more = min(most, max(pieces + 1, math.ceil(pieces * peak / limit)))
+        less = _peak(_in_pieces(task, more), classes)
+        if less > _HELPS * peak:
+            break
+        pieces, peak = more, less
+    return pieces
+
+
+def _in_pieces(task: Task, pieces: int) -> Task:
+    return replace(task, options=replace(task.options, accumulate=pieces))
+
+
+def _peak(task: Task, classes: int) -> int:
+    """Bytes that two steps of a task hold at most."""
+    with same_random_state(task.course.seed):
+        learner = _learner(task)
+        lessons = _lessons(Lessons(task, task.source, classes, learner.workers), learner)
+        return _metered(learner, [next(lessons)[0] for _ in range(2)])[0]
 
 
 def _learner(task: Task) -> Learner:
