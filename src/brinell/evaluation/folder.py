@@ -47,7 +47,8 @@ class RunFolder:
     def open(self, settings: Settings, resume: bool) -> Settings:
         """Make the folder, or take up the unfinished run in it if its settings are the same but for the machine.
 
-        Returns the settings of the run, with the machine on which it began. Raises OutputExistsError where something is there and ``resume`` is off, InputError where it is another run."""
+        Returns the settings of the run, with the machine on which it began.
+        Raises OutputExistsError where something is there and ``resume`` is off, InputError where it is another run."""
         if self.check_free(resume):
             settings = self._compare(settings)
         if not self.finished:
