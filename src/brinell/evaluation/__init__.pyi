@@ -17,6 +17,7 @@ from brinell.evaluation.demands import Demand as Demand
 from brinell.evaluation.demands import read_demands as read_demands
 from brinell.evaluation.diagnosis import examine as examine
 from brinell.evaluation.diagnosis import right_rows as right_rows
+from brinell.evaluation.diagnosis import without_cascade as without_cascade
 from brinell.evaluation.efforts import EFFORTS as EFFORTS
 from brinell.evaluation.efforts import Cascade as Cascade
 from brinell.evaluation.efforts import within as within

@@ -33,12 +33,13 @@ from brinell.evaluation.record import (
     DataFacts,
     Origin,
     Settings,
+    Versions,
     read_record,
 )
 from brinell.evaluation.survey import Survey, blocks, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
-from brinell.evaluation.versions import model_facts, versions_of
+from brinell.evaluation.versions import differences, model_facts, versions_of
 from brinell.facts import write_json
 from brinell.goals import Goal
 from brinell.models.classifier import Classifier
@@ -79,6 +80,7 @@ class _Job:
     room: Room
     blind: bool  # the model gives no gradient
     sofar: Counter[str]  # rows that this session attacked, and that stand
+    here: Versions  # what this session runs on; the run may have begun elsewhere
 
     def case(self, rows: slice) -> Case:
         x, y = self.source.block(rows)
@@ -105,7 +107,7 @@ def run_audit(
     modes = {module: module.training for module in model.modules()}
     with evaluating(model, options.seed):
         job = _prepare(model, source, threat, fitting(goal, model), cascade, options)
-        folder.open(job.facts, resume)
+        job = replace(job, facts=folder.open(job.facts, resume))
         if folder.finished:
             folder.clean_up()  # a kill may have come between the record and this
             return read_record(folder.path / RECORD)
@@ -150,7 +152,9 @@ def _prepare(
         check_logits(torch.zeros(len(found.y), classes) - 1, found.y, model)  # names the row
     goal = goal.bind(found.y.to(first.x.device), classes)
     facts = _settings(model, source, threat, goal, cascade, options, found, batch, classes, tuple(groups))
-    return _Job(model, source, threat, goal, cascade, groups, facts, options, Room(batch), blind, Counter())
+    return _Job(
+        model, source, threat, goal, cascade, groups, facts, options, Room(batch), blind, Counter(), facts.versions
+    )
 
 
 def _settings(  # noqa: PLR0913 - a record has many fields
@@ -192,7 +196,8 @@ def _run_blocks(job: _Job, folder: RunFolder) -> int:
     for number, rows in enumerate(job.slices):
         if not folder.has_part(number):
             table, strange = _run_block(job, folder, rows, purse)
-            folder.write_notes(number, {"memory": job.room.told(), "strange": strange})
+            moved = differences(job.facts.versions, job.here)
+            folder.write_notes(number, {"memory": job.room.told(), "strange": strange, "moved": moved})
             folder.write_part(number, table)
             done += rows.stop - rows.start
         job.options.progress("attacking", rows.stop, len(job.source))
@@ -257,6 +262,10 @@ def _what_was_noted(job: _Job, folder: RunFolder) -> tuple[str, ...]:
     said = [words for note in kept for words in note.get("memory", [])] + job.room.told()
     if strange:
         said.append(strange_words(strange))
+    said += [
+        f"the run was resumed on another machine than it began on ({words}): rounding may differ between its rows."
+        for words in dict.fromkeys(note["moved"] for note in kept if note.get("moved"))
+    ]
     if job.blind:
         blind = ", ".join(attack.label for attack, own in zip(job.facts.cascade, job.cascade, strict=True)
                           if own.access == "gradients")  # fmt: skip

@@ -10,6 +10,14 @@ from brinell.evaluation.record import GuardFacts, ModelFacts, Origin, Versions
 from brinell.models.classifier import Classifier
 from brinell.models.weights import weights_sha256
 
+MACHINE = ("platform", "threads")  # what decides rounding at most, so that a run may go on under another
+
+
+def differences(there: Versions, here: Versions) -> str:
+    """What differs, in words; empty where nothing does."""
+    pairs = {name: (getattr(there, name), getattr(here, name)) for name in type(here).model_fields}
+    return ", ".join(f"{name} {one} there, {other} here" for name, (one, other) in pairs.items() if one != other)
+
 
 def versions_of(device: torch.device) -> Versions:
     """What this process runs on."""
