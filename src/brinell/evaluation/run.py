@@ -1,11 +1,10 @@
 """How an audit is run: survey, preflight, block after block, and the record at the end."""
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +12,10 @@ import torch
 
 from brinell.attacks.base import POOL
 from brinell.case import Case, batch_for, check_logits, check_parts, fitting, make_case, never
-from brinell.certificates import Method
 from brinell.data import Source, classes_of, columns_of
 from brinell.errors import ModelFailedError
 from brinell.evaluation.blocks import Block, clean_block, confirm_again, run_stage
-from brinell.evaluation.budget import Budget, Purse
+from brinell.evaluation.budget import Purse
 from brinell.evaluation.cascades import describe
 from brinell.evaluation.certifying import certify_block, check_for_audit, check_unbroken, describe_method
 from brinell.evaluation.efforts import Cascade
@@ -26,6 +24,7 @@ from brinell.evaluation.files import CLOCK, EXAMPLES, RECORD, read_table
 from brinell.evaluation.findings import Diagnosis
 from brinell.evaluation.folder import RunFolder
 from brinell.evaluation.harvest import as_table, pick_gallery
+from brinell.evaluation.options import Options
 from brinell.evaluation.preflight import notes, preflight
 from brinell.evaluation.record import (
     AuditRecord,
@@ -39,30 +38,14 @@ from brinell.evaluation.record import (
 from brinell.evaluation.survey import Survey, blocks, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
-from brinell.evaluation.versions import differences, model_facts, versions_of
+from brinell.evaluation.versions import differences, goal_text, model_facts, versions_of
 from brinell.facts import write_json
 from brinell.goals import Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating, same_random_state
-from brinell.progress import Progress
 from brinell.threats import Threat
 
 _Groups = dict[str, np.ndarray[Any, Any]]
-
-
-class Options(NamedTuple):
-    """How to run, beside what to attack."""
-
-    effort: str
-    alone: bool
-    seed: int
-    batch: int | None
-    examples: Literal["all", "none"]
-    origin: str | Origin | None
-    progress: Progress
-    diagnose: bool = True
-    budget: Budget | None = None
-    certificate: Method | None = None
 
 
 @dataclass(frozen=True)
@@ -175,17 +158,6 @@ def _settings(  # noqa: PLR0913 - a record has many fields
         versions=versions_of(model.anchor.device),
         origin=options.origin if isinstance(options.origin, Origin) else None,
     )  # fmt: skip
-
-
-def goal_text(goal: Goal) -> str:
-    """What a record says of a goal whose labels are tensors: of many labels, their sha256."""
-    labels = getattr(goal, "labels", None)
-    if labels is None:
-        return "away"
-    wanted = labels.unique().tolist()
-    if len(wanted) == 1:
-        return f"toward {wanted[0]}"
-    return f"toward labels, sha256 {hashlib.sha256(labels.cpu().numpy().tobytes()).hexdigest()}"
 
 
 def _run_blocks(job: _Job, folder: RunFolder) -> int:

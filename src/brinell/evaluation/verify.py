@@ -13,11 +13,10 @@ from brinell.evaluation.files import ADVERSARIAL, CLOCK, EXAMPLES, RECORD, sha25
 from brinell.evaluation.folder import map_adversarial
 from brinell.evaluation.record import AuditRecord, read_clock, read_record
 from brinell.evaluation.rejudge import account, judge_again
-from brinell.evaluation.run import goal_text
 from brinell.evaluation.survey import Survey, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
-from brinell.evaluation.versions import differences, versions_of
+from brinell.evaluation.versions import differences, goal_text, versions_of
 from brinell.facts import Sealed, as_json
 from brinell.goals import Away, Goal, Toward
 from brinell.models.classifier import Classifier

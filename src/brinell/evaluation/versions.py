@@ -1,5 +1,6 @@
-"""What this process runs on, and what model it looks at, for the record."""
+"""What this process runs on, what model it looks at, and what is wanted of it, for the record."""
 
+import hashlib
 import platform
 from importlib import metadata
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 
 from brinell.evaluation.record import GuardFacts, ModelFacts, Origin, Versions
+from brinell.goals import Goal
 from brinell.models.classifier import Classifier
 from brinell.models.weights import weights_sha256
 
@@ -36,3 +38,14 @@ def model_facts(model: Classifier, classes: int, origin: str | Origin | None) ->
         origin=None if origin is None else str(origin),
         guards=tuple(GuardFacts(**guard._asdict()) for guard in model.guards), rejects=model.rejects,
     )  # fmt: skip
+
+
+def goal_text(goal: Goal) -> str:
+    """What a record says of a goal whose labels are tensors: of many labels, their sha256."""
+    labels = getattr(goal, "labels", None)
+    if labels is None:
+        return "away"
+    wanted = labels.unique().tolist()
+    if len(wanted) == 1:
+        return f"toward {wanted[0]}"
+    return f"toward labels, sha256 {hashlib.sha256(labels.cpu().numpy().tobytes()).hexdigest()}"
