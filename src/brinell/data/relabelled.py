@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from brinell.data.sources import About, Rows, Source, classes_of
+from brinell.data.border import Rows
+from brinell.data.sources import About, Source, classes_of
 from brinell.errors import InputError
 
 
