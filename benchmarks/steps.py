@@ -73,11 +73,12 @@ def usual(model: br.Classifier, x: Tensor, y: Tensor) -> None:
         optimizer.step()
 
 
-def by(recipe: Recipe) -> Way:
+def by(recipe: Recipe, pieces: int = 1) -> Way:
     """The steps of a recipe, as ``harden`` takes them; what it learns from a teacher it learns from a copy."""
 
     def train(model: br.Classifier, x: Tensor, y: Tensor) -> None:
-        learner = Learner(model, recipe, Training().over(recipe), recipe.lr)
+        recipe.prepare(model, 0)
+        learner = Learner(model, recipe, Training(accumulate=pieces).over(recipe), recipe.lr)
         teacher = copy.deepcopy(model).eval() if recipe.teacher() else None
         for data, target in zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True):
             draws = Draws(0, torch.arange(len(data)))
@@ -134,6 +135,12 @@ WAYS: dict[str, Way] = {
 }  # fmt: skip
 
 
+def way_of(name: str) -> Way:
+    """One of ``WAYS``, or the steps of a recipe with batches in pieces: ``"TRADES in 2"``."""
+    recipe, cut, pieces = name.partition(" in ")
+    return by(br.RECIPES[recipe](), int(pieces)) if cut else WAYS[name]
+
+
 def classifier(network: str) -> br.Classifier:
     """Untrained, on pixels in [0, 1], always with the same weights."""
     torch.manual_seed(0)
@@ -143,7 +150,7 @@ def classifier(network: str) -> br.Classifier:
 def ways(network: str, batches: int, names: Sequence[str]) -> Contestants:
     """Ways to train, each on the same rows with a network of its own."""
     x, y = torch.rand(batches * BATCH, 1, 28, 28), torch.arange(batches * BATCH) % 10
-    return {name: partial(WAYS[name], classifier(network), x, y) for name in names}
+    return {name: partial(way_of(name), classifier(network), x, y) for name in names}
 
 
 def peak(way: str, network: str, times: int) -> float:
@@ -162,7 +169,7 @@ def _memory(entry: str) -> int:
 
 def main() -> None:
     """Warm up on two rows, then three batches."""
-    way, network = WAYS[sys.argv[1]], sys.argv[2]
+    way, network = way_of(sys.argv[1]), sys.argv[2]
     torch.set_num_threads(1)
     x, y = torch.rand(3 * BATCH, 1, 28, 28), torch.arange(3 * BATCH) % 10
     model = classifier(network)

@@ -61,6 +61,16 @@ def test_console_blocks_name_what_exists(page: Path) -> None:
     assert wrong == []
 
 
+def test_every_command_is_shown_at_work() -> None:
+    from typer.main import get_command
+
+    from brinell.cli.app import app
+
+    root: Any = get_command(app)
+    shown = {words[0] for page in PAGES[1:] for _, words in brinell_calls(page.read_text(encoding="utf-8")) if words}
+    assert set(root.commands) - shown == set()
+
+
 def test_readme_shows_the_library_and_the_command_line() -> None:
     text = PAGES[0].read_text(encoding="utf-8")
     assert any(block.runs for block in blocks(text, "python"))

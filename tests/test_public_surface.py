@@ -12,6 +12,7 @@ import torch
 import brinell as br
 from brinell.attacks import Attack
 from brinell.defenses import Recipe
+from brinell.models import Sanitiser
 from brinell.threats import Ball
 from helpers import IMAGE, curved, points
 
@@ -23,10 +24,14 @@ NAMES = {
     "Verification", "Discrepancy", "compare", "Comparison", "robustness_curve", "RobustnessCurve", "spread", "Spread",
     "BPDA", "EOT", "with_layers", "diagnose", "Diagnosis", "Finding", "Frame", "read_dataset", "read_images",
     "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
-    "record_schema", "Demand", "Training", "Shift", "Flip", "Noise", "NFGSM", "TRADES", "AWP", "Gaussian",
-    "DefensiveDistillation",
+    "record_schema", "Demand", "NFGSM", "TRADES", "AWP", "Gaussian", "DefensiveDistillation", "training_cost",
+    "TrainingCost", "advise", "Advice", "Situation", "sanitised", "SANITISERS", "BitDepth", "JPEG", "Median",
+    "RandomResizePad", "FeatureSqueezing", "Training", "Shift", "Flip", "Noise", "certify", "Certificate",
+    "load_certificate", "IntervalBounds", "Smoothing", "METHODS", "IBP", "CertificateBrokenError",
+    "UnsupportedLayerError",
+    "tradeoff", "Tradeoff", "save_memory",
 }  # fmt: skip
-CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES")]
+CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES", "SANITISERS", "METHODS")]
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +66,8 @@ def test_every_export_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("table", "kind"),
-    [(br.ATTACKS, Attack), (br.RECIPES, Recipe), (br.THREATS, Ball)],
-    ids=["attacks", "recipes", "threat sets"],
+    [(br.ATTACKS, Attack), (br.RECIPES, Recipe), (br.THREATS, Ball), (br.SANITISERS, Sanitiser)],
+    ids=["attacks", "recipes", "threat sets", "sanitisers"],
 )
 def test_the_tables_hold_what_is_exported(table: dict[str, type], kind: type) -> None:
     exports = {name: getattr(br, name) for name in br.__all__}
@@ -74,7 +79,7 @@ def test_the_tables_hold_what_is_exported(table: dict[str, type], kind: type) ->
 
 
 def test_every_attack_and_recipe_names_its_source() -> None:
-    for name, kind in [*br.ATTACKS.items(), *br.RECIPES.items()]:
+    for name, kind in [*br.ATTACKS.items(), *br.RECIPES.items(), *br.SANITISERS.items()]:
         assert kind is getattr(br, name)
         assert name == "Standard" or kind.source.startswith("arXiv:")
         assert kind() == kind()

@@ -17,6 +17,7 @@ ROOMS = {  # of what each room's names are called, in the order of the index
     "goals": "Goals",
     "attacks": "Attacks",
     "defenses": "Recipes",
+    "choosing": "Choosing a defense",
     "evaluation": "Results and protocols",
     "report": "Report",
     "statistics": "Numbers",

@@ -11,7 +11,7 @@ from torch import Tensor
 from brinell.bounds import Bounds
 from brinell.draws import Draws
 from brinell.errors import InputError, InputTypeError
-from brinell.goals import Away, Goal
+from brinell.goals import Away, Goal, Unnoticed
 from brinell.models.classifier import Classifier
 from brinell.rows import flat
 from brinell.threats.base import Threat
@@ -78,6 +78,12 @@ class Case:
         return replace(self, draws=replace(self.draws, stage=stage, restart=restart))
 
 
+def fitting(goal: Goal | None, model: Classifier) -> Goal:
+    """The goal, any wrong label unless given; unnoticed, where the model turns inputs away."""
+    goal = goal or Away()
+    return Unnoticed(goal) if model.rejects and not isinstance(goal, Unnoticed) else goal
+
+
 def as_inputs(model: Classifier, x: Any) -> Tensor:
     """``x`` as a float tensor on the model's device, clipped to its bounds. Raises InputError, InputTypeError."""
     try:
@@ -130,7 +136,7 @@ def check_logits(logits: Tensor, y: Tensor, model: Classifier) -> None:
             f"the model returns probabilities (every output is within 0..1, such as {logits[0, -1].item():.4g}); "
             "attacks need logits. Remove the final softmax or sigmoid, or return its input."
         )
-    classes = logits.shape[1]
+    classes = logits.shape[1] - model.rejects
     wrong = (y < 0) | (y >= classes)
     if wrong.any():
         row = int(wrong.nonzero()[0])
@@ -209,9 +215,9 @@ def make_case(
             "with x = x.clone(), or use operations that do not end in an underscore and no inplace=True there."
         )
     check_logits(logits, y[:32], model)
-    if int(y.max()) >= logits.shape[1] or int(y.min()) < 0:
+    if int(y.max()) >= logits.shape[1] - model.rejects or int(y.min()) < 0:
         check_logits(logits[:1].expand(len(y), -1), y, model)
     ids = torch.arange(len(x)) if ids is None else as_labels(ids, len(x), x.device, "ids")
-    goal = (goal or Away()).bind(y, logits.shape[1])
+    goal = fitting(goal, model).bind(y, logits.shape[1])
     draws = Draws(int(seed), ids.to(x.device))
     return Case(model, x, y, threat, goal, draws, bounds, batch or batch_for(x))

@@ -23,6 +23,15 @@ class OutputExistsError(InputError, FileExistsError):
     """A folder that would be overwritten."""
 
 
+class UnsupportedLayerError(InputError):
+    """A layer that no bounds are known for: names it and where in the network it stands."""
+
+
+class CertificateBrokenError(RuntimeError):
+    """An adversarial example where a certificate says there is none: the proof, or what it takes for granted, is wrong.
+    Names the row. No wrong use, so no ``InputError``."""
+
+
 class ModelFailedError(RuntimeError):
     """The model raised while it was attacked: names the rows, and what is kept. No wrong use, so no ``InputError``."""
 

@@ -19,18 +19,21 @@ class Frozen(BaseModel):
 
 
 class Sealed(Frozen):
-    """Facts with a sha256 over all the others, which an edit in the file breaks. It is no signature."""
+    """Facts with a sha256 over all the others, which an edit in the file breaks. It is no signature.
+
+    Facts that nobody set are not among them: a file from before a fact was known keeps its sha256."""
 
     sha256: str = ""
 
     @property
     def seal(self) -> str:
         """The sha256 that the other facts have now."""
-        return hashlib.sha256(self.model_dump_json(exclude={"sha256"}).encode()).hexdigest()
+        return hashlib.sha256(self.model_dump_json(exclude={"sha256"}, exclude_unset=True).encode()).hexdigest()
 
     def sealed(self) -> Self:
-        """The same facts with their sha256 filled in."""
-        return self.model_copy(update={"sha256": self.seal})
+        """The same facts with their sha256 filled in; all of them count as set."""
+        whole = self.model_validate(self.model_dump())
+        return whole.model_copy(update={"sha256": whole.seal})
 
 
 def holds_something(folder: Path, resume: bool) -> bool:
@@ -66,7 +69,7 @@ def write_json(model: BaseModel, path: Path) -> None:
 
 def as_json(model: BaseModel) -> str:
     """The text of ``model`` as it stands in a file."""
-    return model.model_dump_json(indent=2) + "\n"
+    return model.model_dump_json(indent=2, exclude_unset=isinstance(model, Sealed)) + "\n"
 
 
 def differences(held: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from brinell.errors import InputError
+from brinell.models.bpda import as_if
 from brinell.objectives import Objective, approach, duel, margin
 
 
@@ -123,6 +124,51 @@ class Toward:
     def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple[Goal, ...]:  # noqa: ARG002 - there is but one
         """Itself."""
         return (self,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unnoticed:
+    """Another goal, reached without being turned away: for a model whose last class stands for what it turns away.
+
+    goal: what is wanted of the other classes, ``Away()`` or ``Toward(labels)``."""
+
+    goal: Goal
+
+    @property
+    def labels(self) -> Any:
+        """The labels that are wanted, or None."""
+        return getattr(self.goal, "labels", None)
+
+    def gain(self, objective: Objective, logits: Tensor, y: Tensor) -> Tensor:
+        """The lesser of what the other goal gains and of the headroom under the detector, (N,); for objectives that
+        are not 0 at the boundary, their sum as long as there is no headroom. Both pull at once: the slope is that of
+        their sum."""
+        climbed, headroom = self.goal.gain(objective, logits[:, :-1], y), _headroom(logits)
+        lacking = climbed + headroom.clamp(max=0)
+        if objective is margin:
+            return as_if(torch.minimum(climbed, headroom).detach(), lacking)
+        return lacking
+
+    def reached(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Whether the other goal is reached and the row is not turned away, (N,) bool."""
+        return self.goal.reached(logits[:, :-1], y) & (_headroom(logits) >= 0)
+
+    def take(self, rows: Tensor | slice) -> "Unnoticed":
+        """The goal of the chosen rows."""
+        return Unnoticed(self.goal.take(rows))
+
+    def bind(self, y: Tensor, classes: int) -> "Unnoticed":
+        """The goal checked: the last class is nobody's label. Raises InputError."""
+        return Unnoticed(self.goal.bind(y, classes - 1))
+
+    def aims(self, logits: Tensor, y: Tensor, count: int) -> tuple[Goal, ...]:
+        """The aims of the other goal, each unnoticed."""
+        return tuple(Unnoticed(aim) for aim in self.goal.aims(logits[:, :-1], y, count))
+
+
+def _headroom(logits: Tensor) -> Tensor:
+    """How far the last logit is below the top of the others, (N,)."""
+    return logits[:, :-1].amax(1) - logits[:, -1]
 
 
 def _bound(labels: Any, name: str, y: Tensor, classes: int) -> Tensor:

@@ -190,3 +190,42 @@ def test_an_empty_folder_will_do(run: Run) -> None:
     Path("h").mkdir()
     assert run(*TOY, "--recipe", "Standard", "--epochs", 1, "--out", "h").code == 0
     assert json.loads(Path("h/training.json").read_text())["recipe"] == "Standard"
+
+
+def test_a_dry_run_measures_every_recipe_and_trains_nothing(run: Run) -> None:
+    ended = run(*TOY, "--dry-run", "--epochs", 7, "--batch-size", 30)
+    assert (ended.code, ended.out.count("Now measure it")) == (0, 0)
+    told = {line.split()[0]: line.split()[1] for line in ended.out.splitlines() if " ms " in line}
+    assert {*told} <= {*brinell.RECIPES}
+    assert len(told) + ended.out.count("does not work here") == len(brinell.RECIPES)
+    assert {*told.values()} == {"7"}
+    assert "Nothing was trained." in ended.out
+    assert [path.name for path in Path().iterdir() if path.is_dir() and path.name != "__pycache__"] == []
+
+
+def test_a_dry_run_of_one_recipe_stands_beside_standard_training(run: Run) -> None:
+    ended = run(*TOY, "--recipe", "PGDTraining:steps=3", "--dry-run", "--out", "h")
+    lines = {line.split()[0]: line.split() for line in ended.out.splitlines() if " ms " in line}
+    assert {*lines} == {"Standard", "PGDTraining"}
+    assert lines["Standard"][-1] == "1.00"
+    assert lines["PGDTraining"][-4] == "4"  # gradients for each row
+    assert not Path("h").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--recipe", "Standard"], ["--out", "h"]])
+def test_a_training_needs_a_recipe_and_a_folder(more: list[str], run: Run) -> None:
+    ended = run(*TOY, *more)
+    assert ended.code == 2
+    assert "give --recipe and --out; or --dry-run" in ended.err
+    assert not Path("h").exists()
+
+
+def test_memory_is_saved_where_that_is_asked_for(run: Run) -> None:
+    words = (*TOY, "--recipe", "AWP", "--save-memory", "--epochs", 1)
+    ended = run(*words, "--out", "h")
+    assert ended.code == 0
+    pieces = log_of("h").options["accumulate"]
+    assert "Memory: batches " + ("whole" if pieces == 1 else f"in {pieces} pieces") in ended.out
+    dry = run(*words, "--dry-run")
+    assert dry.code == 0
+    assert ("64 in " in dry.out) == (pieces > 1)

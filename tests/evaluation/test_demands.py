@@ -133,6 +133,11 @@ def test_a_small_group_counts_where_it_is_enough_to_tell() -> None:
     assert Demand.read("gap:site<=0.9").check(audit).words.startswith("the gap between site a and site b is 2.0%")
 
 
+def test_of_small_groups_that_miss_it_the_lowest_is_named() -> None:
+    answer = Demand("worst_group", 0.9, ("site",)).check(stands({"a": (12, 20), "b": (1, 20), "c": (990, 1000)}))
+    assert "site b is 5.0% of 20 rows" in answer.words
+
+
 @pytest.mark.parametrize(("hits", "n", "limit"), [(80, 100, 0.75), (80, 100, 0.73), (900, 1000, 0.899)])
 def test_as_many_rows_as_it_says_would_do(hits: int, n: int, limit: float) -> None:
     words = Demand("robust_accuracy", limit).check(stands({"a": (hits, n)})).words

@@ -15,6 +15,12 @@ def evil() -> Audit:
 
 
 @pytest.fixture(scope="session")
+def named() -> Audit:
+    """Rows of five numbers whose classes have names."""
+    return small_audit((5,), L2(0.3), classes=("<script>", "stop sign", "@yield"), groups=evil_groups())
+
+
+@pytest.fixture(scope="session")
 def table() -> Audit:
     """Rows of five numbers, without a diagnosis."""
     return small_audit((5,), L2(0.3))

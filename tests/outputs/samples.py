@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from brinell.api import audit
 from brinell.attacks import FGSM, PGD
+from brinell.data import Arrays
 from brinell.evaluation import Audit
 from brinell.models import Classifier
 from brinell.threats import Threat
@@ -36,9 +37,17 @@ def rows(shape: tuple[int, ...], n: int = 150, levels: bool = False) -> tuple[nn
     return net, x, y
 
 
-def small_audit(shape: tuple[int, ...], threat: Threat, *, levels: bool = False, **options: Any) -> Audit:
+def small_audit(
+    shape: tuple[int, ...], threat: Threat, *, levels: bool = False, classes: tuple[str, ...] | None = None,
+    **options: Any,
+) -> Audit:  # fmt: skip
     net, x, y = rows(shape, levels=levels)
-    return audit(Classifier(net, (0, 1)), (x, y), threat, **({"cascade": CASCADE, "diagnose": False} | options))
+    return audit(
+        Classifier(net, (0, 1)),
+        Arrays(x, y, classes=classes),
+        threat,
+        **({"cascade": CASCADE, "diagnose": False} | options),
+    )
 
 
 def evil_groups(n: int = 150) -> dict[str, Any]:

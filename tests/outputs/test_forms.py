@@ -297,3 +297,21 @@ def test_an_audit_of_one_attack_and_many_attributes(tmp_path: Path) -> None:
     page = Seen(render(audit, "markdown"))
     assert "3 more attributes are in the run folder" in page.text
     assert len([row for row in page.rows if re.match("attribute|class", row[0])]) == 10
+
+
+# --- names of classes -------------------------------------------------------------------------------------------
+
+
+def test_classes_are_called_by_their_names(named: Audit) -> None:
+    classes = named.record.settings.data.classes or ()
+    worst = str(named.worst_group("class").group)
+    assert worst in classes
+    cells = [row[1] for row in Seen(render(named, "markdown")).rows if row[0] == "class"]
+    assert cells == [worst.replace("@", "@\u200b")]
+    tests = [case.get("name") for case in ET.fromstring(render(named, "junit")).iter("testcase")]
+    assert {f"class {name}" for name in classes} <= set(tests)
+    groups = list(csv.DictReader(io.StringIO(render(named, "groups"))))
+    assert {row["group"] for row in groups if row["attribute"] == "class"} == set(classes)
+    results = ModelCard(render(named, "card")).data.eval_results or []
+    assert worst in {(result.metric_args or {}).get("group") for result in results}
+    assert json.loads(render(named, "json"))["settings"]["data"]["classes"] == list(classes)

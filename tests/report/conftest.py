@@ -11,6 +11,7 @@ from torch import nn
 
 from brinell.api import audit
 from brinell.attacks import FGSM, PGD
+from brinell.data import Arrays
 from brinell.evaluation import Audit
 from brinell.models import Classifier
 from brinell.report import write_html
@@ -20,9 +21,11 @@ CASCADE = (FGSM(), PGD(steps=3))
 
 
 def small_audit(
-    shape: tuple[int, ...], threat: Threat, n: int = 150, names: tuple[str, ...] = (), **options: Any
-) -> Audit:
-    """A linear model that gets nearly all of ``n`` rows in 0..1 right. names: what the classes are called."""
+    shape: tuple[int, ...], threat: Threat, n: int = 150, names: tuple[str, ...] = (),
+    about: dict[str, Any] | None = None, **options: Any,
+) -> Audit:  # fmt: skip
+    """A linear model that gets nearly all of ``n`` rows in 0..1 right. names: the values of the group "class".
+    about: what the data know of themselves."""
     source = torch.Generator().manual_seed(0)
     layer = nn.Linear(int(np.prod(shape)), 3)
     net = nn.Sequential(nn.Flatten(), layer)
@@ -34,7 +37,8 @@ def small_audit(
     y[0] = (y[0] + 1) % 3
     if names:
         options["groups"] = {"class": np.array(names, object)[y.numpy()]} | options.get("groups", {})
-    return audit(Classifier(net, (0, 1)), (x, y), threat, **({"cascade": CASCADE} | options))
+    data = Arrays(x, y, **(about or {}))
+    return audit(Classifier(net, (0, 1)), data, threat, **({"cascade": CASCADE} | options))
 
 
 def groups(n: int = 150) -> dict[str, Any]:
@@ -80,6 +84,13 @@ def colour() -> Audit:
 @pytest.fixture(scope="session")
 def table() -> Audit:
     return small_audit((5,), L2(0.3))
+
+
+@pytest.fixture(scope="session")
+def people() -> Audit:
+    """A table whose classes and columns have names, some of them hostile."""
+    about = {"classes": ("up to 50K", EVIL, "above"), "columns": ("age", f"gain {EVIL}", "hours & days", "a", "b")}
+    return small_audit((5,), Linf(0.1), about=about, groups=groups())
 
 
 @pytest.fixture(scope="session")

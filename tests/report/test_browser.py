@@ -25,13 +25,16 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory, image: Audit, named: Audit, table: Audit) -> dict[str, Path]:
+def files(
+    tmp_path_factory: pytest.TempPathFactory, image: Audit, named: Audit, table: Audit, people: Audit
+) -> dict[str, Path]:  # fmt: skip
     folder = tmp_path_factory.mktemp("pages")
     both = {"one": image, "other": image}
     return {
         "image": write_html(image, folder / "image.html"),
         "evil": write_html({f"{EVIL} & co": named}, folder / "evil.html", title=EVIL, story=EVIL),
         "table": write_html(table, folder / "table.html"),
+        "people": write_html(people, folder / "people.html"),
         "pair": write_html(both, folder / "pair.html", comparison=compare(image, image, names=("one", "other"))),
     }
 
@@ -55,7 +58,7 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"])
-@pytest.mark.parametrize("name", ["image", "evil", "table", "pair"])
+@pytest.mark.parametrize("name", ["image", "evil", "table", "people", "pair"])
 def test_every_chart_is_drawn_and_nothing_is_asked_or_complained_of(
     opened: Open, name: str, size: tuple[int, int], scheme: str
 ) -> None:
@@ -131,8 +134,10 @@ def test_distance_filters(opened: Open, table: Audit) -> None:
     assert max(kept) <= far
 
 
-@pytest.mark.parametrize(("name", "scheme", "whole"), [("image", "light", True), ("image", "dark", False),
-                                                       ("table", "light", False), ("pair", "dark", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "scheme", "whole"),
+    [("image", "light", True), ("image", "dark", False), ("people", "light", False), ("pair", "dark", False)],
+)
 def test_no_accessibility_violation_of_level_a_or_aa(opened: Open, name: str, scheme: str, whole: bool) -> None:
     reader = opened(name, scheme=scheme)
     if whole:  # the tables behind the charts as well
@@ -169,6 +174,38 @@ def test_printed_it_is_light_and_whole(opened: Open) -> None:
     assert not reader.page.locator(".masthead").is_visible()
     reader.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert reader.count("details:not([open])") == 0
+
+
+def test_what_is_left_out_on_paper_is_said_there(opened: Open) -> None:
+    reader = opened("people")
+    every, shown = reader.count("#shown-1 > *"), reader.count("#shown-1 > :not([hidden])")
+    assert shown == 12 < every
+    words = reader.page.locator("#printed-shown-1")
+    assert not words.is_visible()
+    reader.page.emulate_media(media="print")
+    assert words.inner_text() == f"On paper: 12 of these {every} rows; on a screen the page shows all."
+    reader.page.emulate_media(media="screen")
+    reader.page.get_by_role("button", name=f"Show all {every}").click()
+    reader.page.emulate_media(media="print")
+    assert words.inner_text() == ""
+
+
+def test_a_table_is_told_by_the_names_of_its_classes_and_columns(opened: Open, people: Audit) -> None:
+    reader = opened("people")
+    facts = people.record.settings.data
+    columns, classes = facts.columns or (), facts.classes or ()
+    cells = reader.page.locator("#shown-1 .changes span").all_text_contents()
+    assert cells
+    assert all(any(cell.startswith(f"{name} ") for name in columns) for cell in cells)
+    axis = [" ".join(reader.page.locator(f"[data-chart={kind}] svg").first.locator("text").all_text_contents())
+            for kind in ("fates", "confusion")]  # fmt: skip
+    assert all("above" in text and "</script>"[:6] in text for text in axis)
+    options = reader.page.locator("form.filters select[name=label] option").all_inner_texts()
+    assert options == ["all", *(name for name in classes if name in options)]
+    reader.page.locator("form.filters select[name=label]").select_option(label="above")
+    shown = reader.page.locator("#shown-1 > :not([hidden])").all_inner_texts()
+    assert shown
+    assert all("true label above" in text for text in shown)
 
 
 def test_charts_grow_and_shrink_with_the_window(opened: Open) -> None:

@@ -1,6 +1,7 @@
 """Broken rows to look at: the pictures and values are those of the run folder."""
 
 import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from brinell.evaluation import Audit, load_audit
 from brinell.report.gallery import gallery_of
+from brinell.report.words import attacker
 
 Write = Callable[..., Page]
 
@@ -81,6 +83,27 @@ def test_other_inputs_show_the_values_that_changed_most(page: Write, name: str, 
         position = ", ".join(map(str, map(int, place)))
         assert lines[i][2].startswith(f"[{position}] {x[place]:.4g} → {x_adv[place]:.4g}")
         assert lines[i][3] == f"{(x != x_adv).sum()} of {x.size}"
+
+
+def test_names_of_columns_and_classes_stand_where_numbers_would(page: Write, people: Audit) -> None:
+    facts = people.record.settings.data
+    written = page(people)
+    assert not re.search(r"\[\d+\]|label \d", written.text)
+    assert "Column before → after" in written.text
+    lines = written.table(str(len(gallery_of(people).exhibits)))[1:]
+    changes = [change for row in lines for change in re.findall(r"(\S.*?) [\d.e-]+ → [\d.e-]+", row[2])]
+    assert set(changes) == set(facts.columns or ())
+    assert all(any(f"true label {name}" in row[1] for name in facts.classes or ()) for row in lines)
+    assert {row[0].removesuffix(" small") for row in written.table("By class")[1:]} == set(facts.classes or ())
+    pairs = written.table("Broken rows by true class")[1:]
+    assert {cell for row in pairs for cell in row[:2]} <= set(facts.classes or ())
+    worst = str(people.worst_group("class").group)
+    assert f"By class: {worst} breaks first" in written.text
+
+
+def test_a_wanted_label_is_named(people: Audit) -> None:
+    settings = people.record.settings.model_copy(update={"goal": "toward 2"})
+    assert "wants the wrong label above" in attacker(people.record.model_copy(update={"settings": settings}))
 
 
 def test_without_examples_the_page_says_why(page: Write, other: Audit) -> None:

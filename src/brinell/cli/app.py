@@ -9,9 +9,11 @@ import typer
 
 from brinell import __version__
 from brinell.cli import completion, options, screen
+from brinell.cli.advise import advise
 from brinell.cli.attack import attack
 from brinell.cli.attacks import attacks
 from brinell.cli.audit import audit
+from brinell.cli.certify import certify
 from brinell.cli.compare import compare
 from brinell.cli.curve import curve
 from brinell.cli.demo import demo
@@ -20,6 +22,7 @@ from brinell.cli.export import export
 from brinell.cli.harden import harden
 from brinell.cli.init import init
 from brinell.cli.report import report
+from brinell.cli.tradeoff import tradeoff
 from brinell.cli.verify import verify
 
 # Plain help: typer's boxes would have it import rich, and take twice as long.
@@ -49,7 +52,10 @@ def on_screen(command: Callable[..., None]) -> Callable[..., None]:
     return shown
 
 
-for command in (demo, init, audit, report, verify, compare, export, curve, attack, harden, attacks):
+COMMANDS = (
+    demo, init, advise, audit, report, verify, compare, export, curve, certify, attack, harden, tradeoff, attacks,
+)  # fmt: skip
+for command in COMMANDS:
     app.command(cls=completion.Command)(on_screen(command))
 
 

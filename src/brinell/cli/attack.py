@@ -30,6 +30,7 @@ def attack(
     parameter: options.Parameters = None,
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
+    sanitise: options.Sanitise = None,
     target: options.Target = None,
     n: options.Rows = None,
     seed: options.Seed = 0,
@@ -60,7 +61,7 @@ def attack(
 
         chosen = values.named(brinell.ATTACKS, "attack", name, parameter or ())
         _check_free(out)
-        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
+        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, sanitise), display)
         goal = values.read_goal(target, loaded.classes)
         values.check_fit([chosen], loaded.threat)
         tables.say_plan(loaded, target, (chosen,), f"one attack, seed {seed}")

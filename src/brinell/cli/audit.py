@@ -24,6 +24,7 @@ def audit(
     config: own.Config = None,
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
+    sanitise: options.Sanitise = None,
     effort: own.Effort = None,
     budget: own.Budget = None,
     attack: own.Attack = None,
@@ -39,6 +40,7 @@ def audit(
     examples_from: own.ExamplesFrom = None,
     seeds: own.Seeds = 1,
     diagnose: own.Diagnose = True,
+    certify: own.Certify = None,
     require: own.Require = None,
     report: own.Report = None,
     as_json: own.Json = False,
@@ -62,7 +64,7 @@ def audit(
         from brinell.cli import audit_plan, loading, tables
 
         asked = audit_plan.read(ctx)
-        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
+        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, sanitise), display)
         plan = audit_plan.settle(asked, loaded)
         tables.say_plan(loaded, target, plan.attacks, plan.protocol, examples_from)
         tables.say_demands(asked.demands, len(loaded.source))
@@ -74,7 +76,7 @@ def audit(
         with if_interrupted(lambda: _what_is_kept(asked.folder, ctx.obj, out is None)):
             done = audit_with(
                 seed=seed, alone=alone, out=asked.folder, resume=resume, examples=examples, origin=loaded.origin,  # type: ignore[arg-type]
-                diagnose=diagnose,
+                diagnose=diagnose, certificate=asked.certificate,
             )  # fmt: skip
             tables.say_audit(done, plan.shown)
             facts = _facts(done, report, as_json)

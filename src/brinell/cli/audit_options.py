@@ -95,6 +95,14 @@ Seeds: TypeAlias = Annotated[
     ),
 ]
 Diagnose: TypeAlias = Annotated[bool, typer.Option(help="Check whether the model hides its gradients.")]
+Certify: TypeAlias = Annotated[
+    str | None,
+    _option(
+        metavar="ibp",
+        help="Also prove which rows stand, by interval bounds: a lower bound beside what the attacks leave.",
+        autocompletion=among(("ibp",)),
+    ),
+]
 Require: TypeAlias = Annotated[
     list[str] | None,
     _option(

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import typer
 
-from brinell import ATTACKS
+from brinell import ATTACKS, METHODS
 from brinell.attacks import Attack
+from brinell.certificates import Method
 from brinell.cli import tables, values
 from brinell.cli.loading import Loaded
 from brinell.cli.places import about, overridden
 from brinell.errors import InputError, InputMissingError, nearest
-from brinell.evaluation import EFFORTS, Demand, choose, read_budget, read_demands, read_given, within
+from brinell.evaluation import EFFORTS, Demand, choose, read_budget, read_demands, read_given, through, within
 from brinell.facts import holds_something
 from brinell.goals import Toward
 
@@ -27,6 +28,7 @@ class Asked:
     attacks: tuple[Attack, ...]
     demands: tuple[Demand, ...]
     folder: Path
+    certificate: Method | None
 
 
 class Plan(NamedTuple):
@@ -50,8 +52,10 @@ def read(ctx: typer.Context) -> Asked:
         attacks = tuple(values.named(ATTACKS, "attack", text) for text in given["attack"] or ())
     with about("require"):
         demands = read_demands(given["require"] or ())
+    with about("certify"):
+        certificate = None if given["certify"] is None else values.named(METHODS, "certificate", given["certify"])
     _check_files(given)
-    return Asked(given, attacks, demands, given["out"] or _new_folder())
+    return Asked(given, attacks, demands, given["out"] or _new_folder(), certificate)
 
 
 def settle(asked: Asked, loaded: Loaded) -> Plan:
@@ -70,7 +74,7 @@ def settle(asked: Asked, loaded: Loaded) -> Plan:
         with about("examples_from"):
             read_given(given["examples_from"], loaded.source, loaded.model.bounds)
     effort, cascade, attacks, protocol = _cascade(given, asked.attacks, loaded)
-    return Plan(effort, cascade, attacks, f"{protocol}, seed {given['seed']}", goal, shown)
+    return Plan(effort, cascade, through(loaded.model, attacks), f"{protocol}, seed {given['seed']}", goal, shown)
 
 
 def _cascade(

@@ -15,6 +15,7 @@ def curve(
     threat: options.Threat,
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
+    sanitise: options.Sanitise = None,
     effort: Annotated[
         str,
         typer.Option(
@@ -54,11 +55,11 @@ def curve(
         display("loading PyTorch", 0, None)
         import brinell
         from brinell.cli import loading, tables, values
-        from brinell.evaluation import choose
+        from brinell.evaluation import choose, through
 
         chosen = values.read_numbers("shares", shares)
-        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
-        cascade = choose(None, effort, loaded.threat)
+        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, sanitise), display)
+        cascade = through(loaded.model, choose(None, effort, loaded.threat))
         goal = values.read_goal(target, loaded.classes)
         sizes = ", ".join(f"{share * loaded.threat.eps:g}" for share in sorted(chosen))
         tables.say_plan(loaded, target, cascade, f"{effort}, seed {seed}, at eps {sizes}")

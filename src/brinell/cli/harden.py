@@ -24,13 +24,15 @@ def harden(
     model: options.Model,
     data: options.Data,
     threat: options.Threat,
-    recipe: own.Recipe,
-    out: own.Out,
+    recipe: own.Recipe = None,
+    out: own.Out = None,
     parameter: options.Parameters = None,
     training: own.Training = None,
     epochs: own.Epochs = None,
     lr: own.Lr = None,
     resume: own.Resume = False,
+    dry_run: own.DryRun = False,
+    save_memory: own.SaveMemory = False,
     audit: own.Audit = None,
     audit_data: own.AuditData = None,
     weights: options.Weights = None,
@@ -53,26 +55,31 @@ def harden(
     from brinell.cli.progress import showing
 
     judged_on = _audit_data(audit, audit_data, data)
+    _check_given(dry_run, recipe, out)
     with showing() as display:
         display("loading PyTorch", 0, None)
         import brinell
-        from brinell.cli import loading, output, tables, values
+        from brinell.cli import costs, loading, output, tables, values
         from brinell.defenses import TrainingFolder
-        from brinell.defenses.workers import Workers
         from brinell.facts import holds_something
 
-        leads = Workers().leads
-        if not leads:
-            screen.ask(quiet=True, no_color=True)  # one of several processes speaks
-        chosen = values.named(brinell.RECIPES, "recipe", recipe, parameter or ())
+        leads = _leads()
+        wanted = loading.Wanted(model, data, threat, weights, bounds, n, seed)
         choices = values.read_training(training or ())
+        if recipe is None or out is None or dry_run:
+            costs.say_costs(
+                wanted, (recipe, parameter or ()), display, save_memory, options=choices, epochs=epochs,
+                batch_size=batch_size,
+            )  # fmt: skip
+            return
+        chosen = values.named(brinell.RECIPES, "recipe", recipe, parameter or ())
         holds_something(out, resume)
         if lr is not None and not lr > 0:
             raise InputError(f"--lr is {lr}; give a rate above 0, such as 0.001.")
-        wanted = loading.Wanted(model, data, threat, weights, bounds, n, seed)
         loaded = loading.load(wanted, display)
         held = loading.read_for(loaded.model, judged_on, display) if judged_on else None
         output.say_pairs([("Recipe", f"{chosen}, seed {seed}"), *tables.scene(loaded)])
+        choices = costs.lean(loaded, chosen, choices, batch_size, seed) if save_memory else choices
         with if_interrupted(lambda: _what_is_kept(out, ctx.obj)):
             hard = brinell.harden(
                 loaded.model, loaded.source, loaded.threat, recipe=chosen, epochs=epochs, seed=seed,
@@ -85,6 +92,21 @@ def harden(
                 output.say(f"Now measure it: {_audit_command(wanted, files.weights)}")
             elif leads and audit:
                 _audit(hard, held, loaded, audit, out / "audit", display)
+
+
+def _leads() -> bool:
+    """Whether this process speaks: of several that a launcher started, one does."""
+    from brinell.defenses.workers import Workers
+
+    leads = Workers().leads
+    if not leads:
+        screen.ask(quiet=True, no_color=True)
+    return leads
+
+
+def _check_given(dry_run: bool, *needed: object) -> None:
+    if not dry_run and None in needed:
+        raise InputError("give --recipe and --out; or --dry-run, to see first what each recipe would cost.")
 
 
 def _audit_data(audit: str | None, audit_data: str | None, data: str) -> str | None:

@@ -9,7 +9,7 @@ from brinell.cli import names
 from brinell.cli.names import among
 
 Recipe: TypeAlias = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="RECIPE",
         help="How to train: TRADES, PGDTraining, NFGSM, FastFGSM, AWP, Gaussian, DefensiveDistillation, Tutorial or "
@@ -19,12 +19,26 @@ Recipe: TypeAlias = Annotated[
     ),
 ]
 Out: TypeAlias = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         metavar="FOLDER",
         help="A new folder for weights.safetensors (the best epoch), training.json (the log) and, until the end, "
         "checkpoint.safetensors; written after every epoch and every minute.",
         show_default=False,
+    ),
+]
+SaveMemory: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--save-memory",
+        help="Work on a batch in as many pieces as it takes to need no more memory than standard training, by 10 %.",
+    ),
+]
+DryRun: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Train nothing: take a few steps, and tell time, memory and gradients of RECIPE, or of every recipe.",
     ),
 ]
 Resume: TypeAlias = Annotated[

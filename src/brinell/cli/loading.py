@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,7 @@ from brinell.case import as_inputs, check_seed
 from brinell.cli.output import say
 from brinell.cli.places import about
 from brinell.cli.progress import Display
-from brinell.cli.values import read_bounds
+from brinell.cli.values import named, read_bounds
 from brinell.data import Source, bounds_of, classes_of, read, stratified
 from brinell.errors import InputError, InputMissingError, InputTypeError
 from brinell.evaluation import Origin
@@ -35,6 +36,7 @@ class Wanted(NamedTuple):
     bounds: str | None
     n: int | None
     seed: int
+    sanitise: Sequence[str] | None = None
 
 
 class Loaded(NamedTuple):
@@ -59,12 +61,15 @@ def load(wanted: Wanted, display: Display) -> Loaded:
         source = read_for(built, wanted.data, display)
     with about("bounds"):
         model = _bounded(built, wanted, source).eval()
+    with about("sanitise"):
+        model = _behind(model, wanted.sanitise or ())
     with about("n"):
         if wanted.n is not None:
             source = stratified(source, wanted.n, wanted.seed)
     classes = _try(model, source, ball, wanted.model)
     weights = None if wanted.weights is None else str(wanted.weights)
-    origin = Origin(model=wanted.model, data=wanted.data, weights=weights, bounds=wanted.bounds, n=wanted.n)
+    origin = Origin(model=wanted.model, data=wanted.data, weights=weights, bounds=wanted.bounds, n=wanted.n,
+                    sanitise=tuple(wanted.sanitise or ()))  # fmt: skip
     return Loaded(model, source, ball, origin, classes)
 
 
@@ -112,6 +117,13 @@ def _bounded(built: nn.Module, wanted: Wanted, source: Source) -> Classifier:
     told = ", as the data tell" if known else ""
     say(f"{spec} gives an nn.Module: its inputs are taken to lie in {_colon(model)}{told}; --bounds says otherwise.")
     return model
+
+
+def _behind(model: Classifier, texts: Sequence[str]) -> Classifier:
+    """The model behind the sanitisers that are named, if there are any."""
+    if not texts:
+        return model
+    return models.sanitised(model, *(named(models.SANITISERS, "sanitiser", text) for text in texts))
 
 
 def _colon(model: Classifier) -> str:

@@ -55,6 +55,16 @@ BoundsText: TypeAlias = Annotated[
         help="Lowest and highest value of an input, where MODEL gives an nn.Module: as the data tell, or else 0:1.",
     ),
 ]
+Sanitise: TypeAlias = Annotated[
+    list[str] | None,
+    _option(
+        metavar="SANITISER",
+        help="What every input goes through before the model, such as jpeg:quality=75, bitdepth:bits=4, median:size=3 "
+        "or randomresizepad:least=0.8; may be given several times, the first meets the input first. It is attacked "
+        "adaptively, and the static number is shown beside.",
+        autocompletion=among(names.SANITISERS),
+    ),
+]
 Target: TypeAlias = Annotated[
     int | None,
     _option(

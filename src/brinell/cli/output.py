@@ -7,14 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from brinell.cli import screen
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # rich takes a while to import: a line for a file or a log needs nothing of it
+    from rich.console import Console
+
     from brinell.statistics import Rate
 
 _WIDTH = 120  # columns, where nobody says how wide the reader's screen is
@@ -37,11 +34,19 @@ def print_json(facts: Any) -> None:
 
 def say(text: str = "", style: str = "") -> None:
     """A paragraph."""
+    if not style and not sys.stdout.isatty():
+        _write(text)
+        return
+    from rich.text import Text
+
     _print(_console(), Text(text, style), soft_wrap=not sys.stdout.isatty())
 
 
 def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     """Short words on the left, and what they are on the right."""
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column(overflow="fold")
@@ -53,6 +58,10 @@ def say_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
     """A table: the first columns hold ``words``, which may be broken into lines, the others numbers, aligned to the
     right, which stay whole where the screen has room for them."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     console, table = _console(), Table(box=box.SIMPLE_HEAD, pad_edge=False)
     widths = _widths([[column, *(row[i] for row in rows)] for i, column in enumerate(columns)], words, console.width)
     for i, (column, width) in enumerate(zip(columns, widths, strict=True)):
@@ -96,8 +105,10 @@ def span(rate: "Rate") -> str:
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
-def _console() -> Console:
+def _console() -> "Console":
     """One as wide as stdout is now, which may have been sent elsewhere."""
+    from rich.console import Console
+
     told = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(
         highlight=False, markup=False, emoji=False, width=None if told else _WIDTH,
@@ -105,10 +116,13 @@ def _console() -> Console:
     )  # fmt: skip
 
 
-def _print(console: Console, what: Any, soft_wrap: bool = False) -> None:
-    """Without spaces at the ends of lines, unless nothing is to be said."""
-    if screen.is_quiet():
-        return
+def _print(console: "Console", what: Any, soft_wrap: bool = False) -> None:
     with console.capture() as drawn:
         console.print(what, soft_wrap=soft_wrap)
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
+    _write(drawn.get())
+
+
+def _write(text: str) -> None:
+    """Without spaces at the ends of lines, unless nothing is to be said."""
+    if not screen.is_quiet():
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in text.splitlines() or [""]))

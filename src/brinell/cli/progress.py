@@ -14,7 +14,7 @@ from rich.text import Text
 from brinell.cli import screen
 
 LOG_EVERY = 10.0  # seconds between two lines of a log
-_UNITS = {"diagnosing": "checks"}  # of what is counted, by name; else rows
+_UNITS = {"diagnosing": "checks", "measuring": "steps"}  # of what is counted, by name; else rows
 
 
 class Display:

@@ -7,16 +7,22 @@ from pathlib import Path
 from brinell.attacks import Attack
 from brinell.cli.loading import Loaded
 from brinell.cli.output import cell, say, say_pairs, say_table
+from brinell.data import classes_of
 from brinell.errors import InputError
-from brinell.evaluation import Answer, Audit, Demand, Diagnosis, GroupGap, GroupRow
+from brinell.evaluation import Answer, Audit, Certificate, CertifiedRow, Demand, Diagnosis, GroupGap, GroupRow
 from brinell.evaluation.cascades import describe
+from brinell.evaluation.labels import labels_of
 from brinell.evaluation.record import StageResult
+from brinell.outputs.escaping import visible
 from brinell.report.words import evidence, sight
 from brinell.threats import Ball
 
 CAVEAT = (
     "Robust accuracy is an upper bound: a stronger attack may break more. The intervals (95 %, Wilson) speak of "
     "sampling only."
+)
+BETWEEN = (
+    "Certified accuracy is a lower bound: these rows are proved to stand, whatever the attack. The truth lies between."
 )
 _LONGEST = 30  # groups in a table
 
@@ -26,9 +32,11 @@ def scene(loaded: Loaded) -> list[tuple[str, str]]:
     model, source = loaded.model, loaded.source
     parameters = sum(parameter.numel() for parameter in model.parameters())
     groups = f"; groups: {', '.join(source.groups)}" if source.groups else ""
+    guards = [("Before it", "; ".join(f"{each.label} (attacked by {each.adaptive})" for each in model.guards))]
     return [
         ("Threat", f"{_meaning(loaded.threat)} Inputs stay within {model.bounds}."),
-        ("Model", f"{type(model.net).__name__}, {parameters:,} parameters, from {loaded.origin}"),
+        ("Model", f"{type(model.bare.net).__name__}, {parameters:,} parameters, from {loaded.origin}"),
+        *(guards if model.guards else []),
         ("Data", f"{len(source):,} rows of {source.name}{groups}"),
     ]
 
@@ -37,7 +45,8 @@ def say_plan(
     loaded: Loaded, target: int | None, cascade: Sequence[Attack], protocol: str, given: Path | None = None
 ) -> None:  # fmt: skip
     """What is about to be measured, in words, before any number. given: a file of examples, judged first."""
-    wants = "any label but the true one" if target is None else f"the label {target}"
+    names = labels_of(classes_of(loaded.source) or loaded.model.classes)
+    wants = "any label but the true one" if target is None else f"the label {visible(str(names.get(target, target)))}"
     attacks = describe(tuple(cascade))
     labels = [*([f"examples from {given.name}"] if given else []), *(each.label for each in attacks)]
     steps = ", then ".join(labels)
@@ -64,11 +73,16 @@ def say_answers(answers: Sequence[Answer]) -> None:
             say(str(answer))
 
 
+def first_sentence(value: object) -> str:
+    """What the class of a value is for: the beginning of its documentation."""
+    return " ".join((inspect.getdoc(type(value)) or "").partition("\n\n")[0].split())
+
+
 def _meaning(ball: Ball) -> str:
     """The set as text, and the first sentence of its class."""
-    sentence = (inspect.getdoc(type(ball)) or "").partition("\n\n")[0].replace("``eps``", f"{ball.eps:g}")
+    sentence = first_sentence(ball).replace("``eps``", f"{ball.eps:g}")
     levels = f" Values are those of {ball.bits} bits." if ball.bits else ""
-    return f"{ball}. {' '.join(sentence.split())}{levels}"
+    return f"{ball}. {sentence}{levels}"
 
 
 def which_groups(wanted: Iterable[str] | None, there: Iterable[str]) -> list[tuple[str, ...]]:
@@ -88,11 +102,16 @@ def say_audit(audit: Audit, groups: Iterable[tuple[str, ...]]) -> None:
     record = audit.record
     for warning in record.warnings:
         say(f"Warning: {warning}", "yellow")
+    static = audit.static_accuracy
     say_pairs([
         ("Clean accuracy", str(audit.clean_accuracy)),
-        ("Robust accuracy", str(audit.robust_accuracy)),
+        *([("Static", f"{static}, by examples made for the bare model: no measure of robustness")] if static else []),
+        ("Robust accuracy", str(audit.robust_accuracy) + (", adaptive" if static else "")),
+        *([("Certified", str(audit.certified_accuracy))] if audit.certified_accuracy else []),
     ])  # fmt: skip
     say(CAVEAT)
+    if audit.certified_accuracy:
+        say(BETWEEN)
     _say_diagnosis(record.diagnosis)
     _say_stages(record.stages, record.clean.hits, record.settings.data.n)
     for sentence in evidence(record):
@@ -107,6 +126,29 @@ def say_audit(audit: Audit, groups: Iterable[tuple[str, ...]]) -> None:
         )
     say()
     say(f"Run folder: {audit.folder} ({', '.join(sorted(path.name for path in audit.folder.iterdir()))})")
+
+
+def say_certificate(found: Certificate, groups: Iterable[tuple[str, ...]]) -> None:
+    """Rates, a table over radius where there is one, and a table of each group."""
+    smoothed = found.record.method.certifies == "smoothed"
+    say_pairs([
+        ("Clean accuracy", f"{found.clean_accuracy}{', of the smoothed model' if smoothed else ''}"),
+        ("Certified", str(found.certified_accuracy)),
+        *([("Abstained", str(found.abstained))] if smoothed else []),
+    ])  # fmt: skip
+    say("Certified accuracy is a lower bound: what is not proved need not fall. The intervals (95 %, Wilson) speak of "
+        "sampling only.")  # fmt: skip
+    if smoothed:
+        say_table(["radius", "certified"], [[f"{at:.3g}", cell(rate)] for at, rate in found.over()])
+    for names in groups:
+        rows = sorted(found.by_group(*names), key=lambda row: row.certified_accuracy.value)[:_LONGEST]
+        cells = [[_name(row.group), str(row.n), cell(row.clean_accuracy), cell(row.certified_accuracy), _flag(row)]
+                 for row in rows]  # fmt: skip
+        say_table([" and ".join(names) + ", the lowest first", "n", "clean accuracy", "certified", ""], cells)
+        worst = found.worst_group(*names)
+        rate = worst.certified_accuracy
+        say(f"Worst: {_name(worst.group)}, {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}; exact, for all groups "
+            "at once).")  # fmt: skip
 
 
 def _say_diagnosis(diagnosis: Diagnosis | None) -> None:
@@ -137,10 +179,12 @@ def _say_group(audit: Audit, names: tuple[str, ...]) -> None:
     if len(every) > _LONGEST:
         rows = sorted(every, key=lambda row: row.robust_accuracy.value)[:_LONGEST]
         note = f" (the {_LONGEST} lowest of {len(every)})"
+    proved = ["certified"] if audit.certified_accuracy else []
     cells = [
-        [_name(row.group), str(row.n), cell(row.clean_accuracy), cell(row.robust_accuracy), _flag(row)] for row in rows
-    ]
-    say_table([" and ".join(names) + note, "n", "clean accuracy", "robust accuracy", ""], cells)
+        [_name(row.group), str(row.n), cell(row.clean_accuracy), cell(row.robust_accuracy),
+         *([cell(row.certified_accuracy)] if row.certified_accuracy else []), _flag(row)] for row in rows
+    ]  # fmt: skip
+    say_table([" and ".join(names) + note, "n", "clean accuracy", "robust accuracy", *proved, ""], cells)
     say(f"{_worst_words(audit.worst_group(*names))} {_gap_words(audit.gap(*names))}")
 
 
@@ -160,8 +204,8 @@ def _gap_words(gap: GroupGap) -> str:
 
 
 def _name(group: object) -> str:
-    return " / ".join(map(str, group)) if isinstance(group, tuple) else str(group)
+    return " / ".join(map(_name, group)) if isinstance(group, tuple) else visible(str(group))
 
 
-def _flag(row: GroupRow) -> str:
+def _flag(row: GroupRow | CertifiedRow) -> str:
     return "few rows" if row.small else ""

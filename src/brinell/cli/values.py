@@ -57,6 +57,14 @@ def named(kinds: Mapping[str, type[_Kind]], what: str, text: str, pairs: Iterabl
     return found(**_parameters(found, [*filter(None, inline.split(",")), *pairs]))
 
 
+def varied(kind: type[Any], text: str) -> tuple[str, tuple[Any, ...]]:
+    """The parameter and the values that ``"beta=1,3,6"`` names, of an attack or a recipe. Raises InputError."""
+    key, equals, listed = (part.strip() for part in text.partition("="))
+    if not (equals and listed):
+        raise InputError(f"{text!r} names no values; write KEY=VALUE,VALUE, such as beta=1,3,6.")
+    return key, tuple(_parameters(kind, [f"{key}={value}"])[key] for value in listed.split(","))
+
+
 def read_training(pairs: Iterable[str]) -> Training:
     """The choices that ``"average=0.999"``, ``"augment=shift:most=2"`` and so on make. Raises InputError."""
     plain, ways = [], []

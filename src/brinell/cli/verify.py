@@ -22,6 +22,7 @@ def verify(
     data: Annotated[str | None, typer.Argument(metavar="[DATA]", help=_NAMED, show_default=False)] = None,
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
+    sanitise: options.Sanitise = None,
     n: options.Rows = None,
     as_json: options.Json = False,
 ) -> None:
@@ -39,7 +40,10 @@ def verify(
 
     with output.for_machines(as_json), showing() as display:
         display("loading PyTorch", 0, None)
-        found = _verified(run, {"model": model, "data": data, "weights": weights, "bounds": bounds, "n": n}, display)
+        given = {
+            "model": model, "data": data, "weights": weights, "bounds": bounds, "n": n, "sanitise": sanitise or None,
+        }  # fmt: skip
+        found = _verified(run, given, display)
         for finding in found.findings:
             output.say(f"Differs: {finding}", "red")
         if found.fine:
@@ -91,5 +95,6 @@ def _wanted(run: Path, record: "AuditRecord", given: dict[str, Any]) -> "Wanted"
     if weights is not None and given["weights"] is None and (run / weights).is_file():
         weights = run / weights  # brinell demo keeps them there
     return Wanted(
-        named["model"], named["data"], facts.threat, weights, named.get("bounds"), named.get("n"), facts.seed
+        named["model"], named["data"], facts.threat, weights, named.get("bounds"), named.get("n"), facts.seed,
+        tuple(named.get("sanitise", ())),
     )  # fmt: skip

@@ -18,7 +18,17 @@ from brinell.data.images import Images
 from brinell.data.items import Fields, is_huggingface, read_dataset
 from brinell.data.loaders import from_loader, refuse_stream
 from brinell.data.sampling import fingerprint, labels, stratified
-from brinell.data.sources import Arrays, Grouped, Mapped, Selected, Source, bounds_of, classes_of, follow
+from brinell.data.sources import (
+    Arrays,
+    Grouped,
+    Mapped,
+    Selected,
+    Source,
+    bounds_of,
+    classes_of,
+    columns_of,
+    follow,
+)
 from brinell.data.tables import Table, read_table
 from brinell.errors import InputMissingError, InputTypeError
 from brinell.progress import Progress, silent
@@ -36,6 +46,7 @@ __all__ = [
     "Table",
     "bounds_of",
     "classes_of",
+    "columns_of",
     "fingerprint",
     "follow",
     "labels",

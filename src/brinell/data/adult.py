@@ -47,7 +47,7 @@ def load(part: Literal["test", "train"], progress: Progress = silent) -> Arrays:
     values = np.array([[row[place] for place in _PLACES] for row in rows], np.float32)
     y = np.array([row[-1].rstrip(".") == CLASSES[1] for row in rows])
     groups = {"sex": np.array([row[_SEX] for row in rows]), "race": np.array([row[_RACE] for row in rows])}
-    return Arrays(_unit(values), y, groups=groups, name=name, bounds=(0.0, 1.0), classes=CLASSES)
+    return Arrays(_unit(values), y, groups=groups, name=name, bounds=(0.0, 1.0), classes=CLASSES, columns=COLUMNS)
 
 
 def _rows(path: Path) -> list[list[str]]:

@@ -31,6 +31,7 @@ class Fields:
         frame: Frame, classes: tuple[str, ...] | None = None, name: str = "dataset",
     ) -> None:  # fmt: skip
         self.name, self.classes, self.frame = name, classes, frame
+        self.columns = tuple(map(str, x)) if isinstance(x, tuple) else None
         self._dataset, self._x = dataset, x
         self.y = as_labels(y)
         self.groups: Mapping[str, Array] = as_groups(groups, len(self.y))

@@ -15,7 +15,7 @@ from brinell.data.files import CHUNK, Layout, copied
 from brinell.data.sources import Arrays
 from brinell.errors import InputError
 
-_PREFIX = "group_"
+_PREFIX, _NAMES = "group_", ("classes", "columns")
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _LOCAL_HEADER = 30  # bytes, before the name and the extra field, whose lengths stand at 26 and 28
 _DAMAGE = (
@@ -32,16 +32,21 @@ _DAMAGE = (
 
 
 def load(path: Path) -> Arrays:
-    """The rows of an .npz file; ``group_speaker`` becomes the group ``speaker``.
+    """The rows of an .npz file; ``group_speaker`` becomes the group ``speaker``. Where it has ``classes`` or
+    ``columns``, arrays of text, they name the classes by number, and the values of a row.
 
     An array that is stored as it is gets mapped in place, a packed one from a temporary file without a name;
     the checksums of the archive are compared in passing. Raises InputError, naming the file, when it is
     damaged, when ``x`` or ``y`` is missing, and when an array holds Python objects.
     """
-    arrays = read_arrays(path, ("x", "y"), (_PREFIX,))
-    x, y = arrays.pop("x"), arrays.pop("y")
-    groups = {name.removeprefix(_PREFIX): np.array(values) for name, values in arrays.items()}
-    return Arrays(x, y, groups=groups, name=path.name)
+    arrays = read_arrays(path, ("x", "y"), (_PREFIX, *_NAMES))
+    groups = {
+        name.removeprefix(_PREFIX): np.array(values) for name, values in arrays.items() if name.startswith(_PREFIX)
+    }
+    classes, columns = (
+        arrays[name].tolist() if name in arrays and arrays[name].dtype.kind == "U" else None for name in _NAMES
+    )
+    return Arrays(arrays["x"], arrays["y"], groups=groups, name=path.name, classes=classes, columns=columns)
 
 
 def read_arrays(path: Path, required: tuple[str, ...], more: tuple[str, ...] = ()) -> dict[str, Array]:

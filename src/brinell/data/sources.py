@@ -1,6 +1,6 @@
 """Rows in a fixed order, read block by block, so that memory does not grow with their number."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -49,7 +49,8 @@ class Arrays:
 
     x: (N, ...) tensor, array or ``np.memmap`` of real numbers; divided by ``scale`` (255 brings bytes into
     [0, 1]) and converted block by block, never whole. y: (N,) integers or bool. groups: each (N,).
-    bounds, classes: what is known of them, see ``bounds_of`` and ``classes_of``.
+    bounds, classes, columns: what is known of them, see ``bounds_of``, ``classes_of`` and ``columns_of``; a data frame
+    names its columns itself.
     Raises InputError, InputTypeError for anything else; for NaN and infinity when the block is read.
     """
 
@@ -63,9 +64,11 @@ class Arrays:
         scale: float = 1.0,
         bounds: Any = None,
         classes: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
     ) -> None:
         self.name = name
-        self.classes = None if classes is None else tuple(classes)
+        self.classes = _texts(classes)
+        self.columns = _texts(getattr(x, "columns", None) if columns is None else columns)
         self._bounds = bounds
         self.x = as_inputs(x)
         self.y = as_labels(y)
@@ -144,6 +147,11 @@ def classes_of(source: Source) -> tuple[str, ...] | None:
     return getattr(source, "classes", None)
 
 
+def columns_of(source: Source) -> tuple[str, ...] | None:
+    """The names of the values of a row, in their order, where rows are vectors; None where it does not know them."""
+    return getattr(source, "columns", None)
+
+
 class _About:
     """Another source's ``source``: what it knows beside its rows is known of this one as well."""
 
@@ -158,6 +166,11 @@ class _About:
     def classes(self) -> tuple[str, ...] | None:
         """As in ``classes_of``."""
         return classes_of(self.source)
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """As in ``columns_of``."""
+        return columns_of(self.source)
 
 
 class Selected(_About):
@@ -229,6 +242,10 @@ def follow(source: Source, classes: Sequence[str] | None) -> Source:
     if not classes or not names or names == tuple(classes) or not set(names) <= set(classes):
         return source
     return Relabelled(source, classes)
+
+
+def _texts(names: Iterable[object] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(map(str, names))
 
 
 def _numbers(rows: Rows, n: int) -> Sequence[int] | Array:

@@ -27,10 +27,11 @@ class Table(Arrays):
     ``columns`` are the names of the features, ``classes`` those of the labels (None where they are numbers already).
     """
 
+    columns: tuple[str, ...]
+
     def __init__(self, x: Array, y: Array, *, columns: tuple[str, ...], name: str, **more: Any) -> None:
         self._given: Mapping[str, tuple[float, float]] = more.pop("bounds", None) or {}
-        super().__init__(x, y, name=name, **more)
-        self.columns = columns
+        super().__init__(x, y, name=name, columns=columns, **more)
 
     @property
     def bounds(self) -> tuple[Array, Array]:

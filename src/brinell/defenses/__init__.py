@@ -3,10 +3,12 @@
 from brinell.defenses.augmentations import AUGMENTATIONS, Flip, Noise, Shift
 from brinell.defenses.awp import AWP
 from brinell.defenses.base import Lesson, Recipe, lesson_of
+from brinell.defenses.cost import TrainingCost, least_pieces, measure
 from brinell.defenses.distillation import DefensiveDistillation
 from brinell.defenses.fast import FastFGSM
 from brinell.defenses.folder import TrainingFolder
 from brinell.defenses.gaussian import Gaussian
+from brinell.defenses.ibp import IBP
 from brinell.defenses.log import EpochResult, TrainingLog
 from brinell.defenses.nfgsm import NFGSM
 from brinell.defenses.options import Training
@@ -24,6 +26,7 @@ RECIPES: dict[str, type[Recipe]] = {
     "FastFGSM": FastFGSM,
     "NFGSM": NFGSM,
     "PGDTraining": PGDTraining,
+    "IBP": IBP,
     "TRADES": TRADES,
     "AWP": AWP,
     "Gaussian": Gaussian,
@@ -36,6 +39,7 @@ __all__ = [
     "FastFGSM",
     "NFGSM",
     "PGDTraining",
+    "IBP",
     "TRADES",
     "AWP",
     "Gaussian",
@@ -53,8 +57,11 @@ __all__ = [
     "Recipe",
     "Task",
     "Training",
+    "TrainingCost",
     "TrainingFolder",
     "TrainingLog",
+    "least_pieces",
     "lesson_of",
+    "measure",
     "train",
 ]

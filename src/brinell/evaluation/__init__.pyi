@@ -3,6 +3,10 @@ from brinell.evaluation.audit import load_audit as load_audit
 from brinell.evaluation.audit import summary as summary
 from brinell.evaluation.budget import read_budget as read_budget
 from brinell.evaluation.cascades import choose as choose
+from brinell.evaluation.certificate import Certificate as Certificate
+from brinell.evaluation.certificate import CertifiedRow as CertifiedRow
+from brinell.evaluation.certificate import load_certificate as load_certificate
+from brinell.evaluation.certifying import certify_rows as certify_rows
 from brinell.evaluation.comparison import Comparison as Comparison
 from brinell.evaluation.comparison import Contrast as Contrast
 from brinell.evaluation.comparison import compare as compare
@@ -13,6 +17,7 @@ from brinell.evaluation.demands import Demand as Demand
 from brinell.evaluation.demands import read_demands as read_demands
 from brinell.evaluation.diagnosis import examine as examine
 from brinell.evaluation.diagnosis import right_rows as right_rows
+from brinell.evaluation.diagnosis import without_cascade as without_cascade
 from brinell.evaluation.efforts import EFFORTS as EFFORTS
 from brinell.evaluation.efforts import Cascade as Cascade
 from brinell.evaluation.efforts import within as within
@@ -31,6 +36,8 @@ from brinell.evaluation.run import Options as Options
 from brinell.evaluation.run import run_audit as run_audit
 from brinell.evaluation.spread import Spread as Spread
 from brinell.evaluation.spread import spread_of as spread_of
+from brinell.evaluation.static import Static as Static
+from brinell.evaluation.static import through as through
 from brinell.evaluation.verify import Discrepancy as Discrepancy
 from brinell.evaluation.verify import Verification as Verification
 from brinell.evaluation.verify import verify_run as verify_run

@@ -13,6 +13,7 @@ from brinell.evaluation.examples import read_examples
 from brinell.evaluation.files import ADVERSARIAL, EXAMPLES, RECORD, Scratch
 from brinell.evaluation.findings import Diagnosis, Soundness
 from brinell.evaluation.groups import GroupGap, GroupRow, as_table, by_group, group_gap, worst_group
+from brinell.evaluation.labels import Label
 from brinell.evaluation.record import AuditRecord, read_record
 from brinell.statistics import Rate
 
@@ -43,6 +44,23 @@ class Audit:
         return self.record.robust.rate
 
     @property
+    def static_accuracy(self) -> Rate | None:
+        """Rows that are right and that examples made for the model without its sanitisers or detector leave so.
+
+        None where nothing stands before the model. Robust accuracy, measured through them, is at most this."""
+        return self.record.static.rate if self.record.static else None
+
+    @property
+    def false_alarms(self) -> Rate | None:
+        """Clean rows that a detector turns away, of all rows; None without a detector."""
+        return self.record.false_alarms.rate if self.record.false_alarms else None
+
+    @property
+    def certified_accuracy(self) -> Rate | None:
+        """Rows that are proved to stand, whatever the attack: a lower bound. None where it was not asked for."""
+        return self.record.certified.rate if self.record.certified else None
+
+    @property
     def diagnosis(self) -> Diagnosis | None:
         """Whether the robust accuracy can be believed, check by check; None where it was not asked for."""
         return self.record.diagnosis
@@ -56,8 +74,9 @@ class Audit:
     def table(self) -> pa.Table:
         """A row per example: id, label, group_*, clean_prediction, clean_confidence (the probability that the model
         gives its prediction), broken_by (null: it stands; "clean": wrong without an attack), adversarial_prediction,
-        adversarial_confidence, distance, gradients, forwards, unstable; for pictures eight_bits (whether a
-        broken row stays so when rounded to 8 bits); for each attack ``gradients: ATTACK``, ``forwards: ATTACK``,
+        adversarial_confidence, distance, gradients, forwards, unstable; certified, where asked for; for pictures
+        eight_bits (whether a broken row stays so when rounded to 8 bits); where sanitisers draw redrawn (whether it
+        stays so with other draws); for each attack ``gradients: ATTACK``, ``forwards: ATTACK``,
         ``refused: ATTACK`` (its candidate was outside the threat set), and, where asked for, ``alone: ATTACK``, whether
         it breaks the row on its own."""
         return read_examples(self.folder / EXAMPLES, self.record)
@@ -73,15 +92,15 @@ class Audit:
 
     def by_group(self, *names: str) -> list[GroupRow]:
         """Rates for each group of an attribute, such as "class", or of the intersection of several."""
-        return by_group(self.table, names)
+        return by_group(self.table, names, classes=self.record.settings.data.classes)
 
     def worst_group(self, *names: str) -> GroupRow:
         """The group with the lowest robust accuracy, with simultaneous (Bonferroni) intervals."""
-        return worst_group(self.table, names)
+        return worst_group(self.table, names, self.record.settings.data.classes)
 
     def gap(self, *names: str) -> GroupGap:
         """Robust accuracy of the best group less that of the worst, with a simultaneous interval."""
-        return group_gap(self.table, names)
+        return group_gap(self.table, names, self.record.settings.data.classes)
 
     def to_pandas(self, *names: str) -> "DataFrame":
         """The table of examples as a data frame, a row per example; with names of groups a row per group.
@@ -115,6 +134,7 @@ class Audit:
             f"{facts.threat}, goal {facts.goal}, {facts.data.n} rows of {facts.data.name}",
             f"clean accuracy   {self.clean_accuracy}",
             f"robust accuracy  {self.robust_accuracy}, an upper bound",
+            *([f"certified        {self.certified_accuracy}, a lower bound"] if self.certified_accuracy else []),
             *([f"verdict: {self.diagnosis}"] if self.diagnosis else []),
             *(f"warning: {warning}" for warning in self.record.warnings),
         ]
@@ -137,6 +157,9 @@ def summary(audit: Audit) -> dict[str, Any]:
     facts = audit.record.model_dump(mode="json")
     facts["clean_accuracy"] = audit.clean_accuracy.facts()
     facts["robust_accuracy"] = audit.robust_accuracy.facts()
+    facts["static_accuracy"] = audit.static_accuracy.facts() if audit.static_accuracy else None
+    if audit.certified_accuracy is not None:
+        facts["certified_accuracy"] = audit.certified_accuracy.facts()
     facts["verdict"] = audit.verdict
     facts["groups"] = {name: _group(audit, name) for name in audit.record.settings.data.groups}
     return facts
@@ -152,6 +175,6 @@ def _group(audit: Audit, name: str) -> dict[str, Any]:
 
 
 def _row(row: GroupRow) -> dict[str, Any]:
-    return row._asdict() | {
-        "clean_accuracy": row.clean_accuracy.facts(), "robust_accuracy": row.robust_accuracy.facts(),
-    }  # fmt: skip
+    facts = {name: value for name, value in row._asdict().items() if value is not None}
+    name = {"name": str(row.group)} if isinstance(row.group, Label) else {}
+    return name | {name: value.facts() if isinstance(value, Rate) else value for name, value in facts.items()}

@@ -35,7 +35,9 @@ class Block:
     distance: Tensor
     unstable: Tensor
     height: Tensor  # how near the best attempt so far is to the goal: its margin, below 0 until the goal is reached
+    certified: Tensor | None = None  # bool: proved to stand; None where that was not asked for
     eight_bits: Tensor | None = None  # bool: broken also where values are rounded to 8 bits; None for no pictures
+    redrawn: Tensor | None = None  # bool: broken also with other random draws; None where the model draws nothing
 
     @property
     def spent(self) -> float:
@@ -102,11 +104,14 @@ def confirm_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> 
     """Judge every row a second time in another layout (reversed order, smaller batches), as read back from disk.
 
     Rows on which the two disagree are unstable: rounding alone decides them. Broken pictures are also judged rounded to
-    8 bits. What the model itself draws meanwhile is a function of the seed, so that a verification sees the same."""
+    8 bits, and broken rows with other draws where sanitisers draw. What the model itself draws meanwhile is a function
+    of the seed, so that a verification sees the same."""
     with same_random_state(case.draws.seed):
         _look_again(case, block, read_back)
         if are_pictures(tuple(case.x.shape[1:]), case.bounds):
-            block.eight_bits = _still_broken_in_8_bits(case, block)
+            block.eight_bits = _still_broken(case, block, lambda x_adv, part: toward(x_adv, part.x, case.bounds))
+        if (other := case.model.afresh()) is not None:
+            block.redrawn = _still_broken(replace(case, model=other), block, lambda x_adv, _: x_adv)
 
 
 def _look_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> None:
@@ -121,11 +126,11 @@ def _look_again(case: Case, block: Block, read_back: Callable[[], Tensor]) -> No
     block.unstable &= block.broken_by != WRONG_CLEAN
 
 
-def _still_broken_in_8_bits(case: Case, block: Block) -> Tensor:
-    """The judge's word on the broken rows with every value rounded to 8 bits toward the clean one, (N,) bool."""
+def _still_broken(case: Case, block: Block, changed: Callable[[Tensor, Case], Tensor]) -> Tensor:
+    """The judge's word on the broken rows, their examples changed, (N,) bool."""
     rows = (block.broken_by >= 0).nonzero().flatten()
     still = torch.zeros_like(block.unstable)
     if len(rows):
         broken = case.take(rows)
-        still[rows] = judge(broken, toward(block.x_adv[rows], broken.x, case.bounds)).success
+        still[rows] = judge(broken, changed(block.x_adv[rows], broken)).success
     return still

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from brinell.errors import InputError, InputTypeError
@@ -77,7 +76,7 @@ def compare(first: Audit, second: Audit, *, names: tuple[str, str] = ("A", "B"))
     _require_same(first, second, names)
     stands = [pc.is_null(audit.table["broken_by"]).to_numpy() for audit in (first, second)]
     right = [pc.equal(audit.table["clean_prediction"], audit.table["label"]).to_numpy() for audit in (first, second)]
-    groups = {name: _by_group(first.table, name, stands) for name in first.record.settings.data.groups}
+    groups = {name: _by_group(first, name, stands) for name in first.record.settings.data.groups}
     every = np.ones(len(stands[0]), dtype=bool)
     return Comparison(
         names, _contrast("all rows", right, every), _contrast("all rows", stands, every), groups,
@@ -96,9 +95,11 @@ def _require_same(first: Audit, second: Audit, names: tuple[str, str]) -> None:
     for what, (left, right) in pairs.items():
         same = one.data.sha256 == other.data.sha256 if what == "data" else left == right
         if not same:
+            drawn = what == "data" and one.seed != other.seed and (one.origin or other.origin)
+            hint = " With --n, the seed decides which rows they are." if drawn else ""
             raise InputError(
                 f"the two audits cannot be paired row by row: the {what} of {names[0]} is {left}, that of {names[1]} "
-                f"{right}. Audit both on the same rows, groups included, and against the same attacker."
+                f"{right}. Audit both on the same rows, groups included, and against the same attacker.{hint}"
             )
 
 
@@ -114,9 +115,9 @@ def _notes(first: Audit, second: Audit, names: tuple[str, str]) -> list[str]:
     return notes
 
 
-def _by_group(table: pa.Table, name: str, stands: list[_Mask]) -> tuple[Contrast, ...]:
+def _by_group(audit: Audit, name: str, stands: list[_Mask]) -> tuple[Contrast, ...]:
     """A contrast for each group of one attribute, p-values by Holm, intervals by Bonferroni."""
-    values = group_values(table, name)
+    values = group_values(audit.table, name, audit.record.settings.data.classes)
     contrasts = [_contrast(group, stands, rows) for group, rows in values.items()]
     level = 1 - (1 - LEVEL) / max(1, len(contrasts))
     adjusted = holm([contrast.p for contrast in contrasts])

@@ -146,12 +146,14 @@ class Demand:
 
     def _of_worst(self, audit: "Audit", names: tuple[str, ...]) -> Answer:
         every = audit.by_group(*names)
-        for row, rate in zip(every, _together(every), strict=True):
-            if row.small and rate.high < float(self.limit):  # few rows, and enough to tell
-                words = (
-                    f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}: even its upper end is below"
-                )
-                return Answer(self, False, f"{words} {float(self.limit):.1%}", rate.value, rate.high)
+        told = [  # few rows, and enough to tell
+            (rate, row) for row, rate in zip(every, _together(every), strict=True)
+            if row.small and rate.high < float(self.limit)
+        ]  # fmt: skip
+        if told:
+            rate, row = min(told, key=lambda pair: (pair[0].high, pair[0].value))
+            words = f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}: even its upper end is below"
+            return Answer(self, False, f"{words} {float(self.limit):.1%}", rate.value, rate.high)
         rows = _speaking(every)
         rate, row = min(zip(_together(rows), rows, strict=True), key=lambda pair: (pair[0].low, pair[0].value))
         words = f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}{_sight(rows, every)}"

@@ -40,6 +40,6 @@ def read_table(path: Path) -> pa.Table:
     if not path.is_file():
         raise InputMissingError(f"there is no {path}; run the audit again, or with resume.")
     try:
-        return pq.read_table(path)
+        return pq.ParquetFile(path).read()  # pq.read_table would import pandas, where that is there
     except (pa.ArrowException, OSError) as problem:
         raise InputError(f"{path} is damaged: {problem}. Run the audit again.") from problem

@@ -27,7 +27,7 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
     columns: dict[str, Any] = {
         "id": case.draws.ids.cpu().numpy(),
         "label": case.y.cpu().numpy(),
-        **{f"group_{name}": _group_column(values) for name, values in groups.items()},
+        **{f"group_{name}": group_column(values) for name, values in groups.items()},
         "clean_prediction": block.clean_prediction.cpu().numpy(),
         "clean_confidence": block.clean_confidence.cpu().float().numpy(),
         "broken_by": pa.array([names[int(i)] for i in block.broken_by], pa.string()),
@@ -38,8 +38,11 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
         "forwards": block.forwards.sum(1).cpu().numpy(),
         "unstable": block.unstable.cpu().numpy(),
     }
-    if block.eight_bits is not None:
-        columns["eight_bits"] = pa.array(block.eight_bits.cpu().numpy(), mask=(block.broken_by < 0).cpu().numpy())
+    if block.certified is not None:
+        columns["certified"] = block.certified.cpu().numpy()
+    for name, still in (("eight_bits", block.eight_bits), ("redrawn", block.redrawn)):
+        if still is not None:
+            columns[name] = pa.array(still.cpu().numpy(), mask=(block.broken_by < 0).cpu().numpy())
     for stage, label in enumerate(labels):
         columns[f"gradients: {label}"] = block.gradients[:, stage].cpu().numpy()
         columns[f"forwards: {label}"] = block.forwards[:, stage].cpu().numpy()
@@ -49,7 +52,7 @@ def as_table(facts: Settings, groups: _Groups, case: Case, block: Block) -> pa.T
     return pa.table(columns)
 
 
-def _group_column(values: np.ndarray[Any, Any]) -> pa.Array:
+def group_column(values: np.ndarray[Any, Any]) -> pa.Array:
     """Numbers as they are, and text for anything else, so that all blocks have one type; NaN and None are missing."""
     if values.dtype.kind in "iubf":
         return pa.array(values, from_pandas=True)

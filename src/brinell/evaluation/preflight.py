@@ -96,10 +96,10 @@ def _outputs(case: Case) -> list[str]:
 
 def _normalised_twice(case: Case) -> str | None:
     """A network that does better without the Classifier's normalisation probably normalises by itself."""
-    if not case.model.normalizes:
+    model = case.model.bare
+    if not model.normalizes:
         return None
-    bare = Classifier(case.model.net, case.bounds)
-    with_it, without = _clean(case, case.model)[0], _clean(case, bare)[0]
+    with_it, without = _clean(case, model)[0], _clean(case, Classifier(model.net, case.bounds))[0]
     if without.hits - with_it.hits <= max(2, 0.02 * len(case)):
         return None
     return (

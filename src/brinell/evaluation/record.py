@@ -16,8 +16,17 @@ SCHEMA = 2
 Unit: TypeAlias = Literal["gradients", "forwards", "passes"]
 
 
+class GuardFacts(Frozen):
+    """A sanitiser or a detector, with every parameter, and how it was attacked."""
+
+    label: str
+    adaptive: str
+
+
 class ModelFacts(Frozen):
-    """What was attacked."""
+    """What was attacked. sha256, parameters and network are those of the model behind its guards.
+
+    guards: what stands before it, the first of them first. rejects: whether the last class is "turned away"."""
 
     network: str
     sha256: str
@@ -26,16 +35,22 @@ class ModelFacts(Frozen):
     bounds: str
     normalize: bool
     origin: str | None = None
+    guards: tuple[GuardFacts, ...] = ()
+    rejects: bool = False
 
 
 class DataFacts(Frozen):
-    """What it was attacked on."""
+    """What it was attacked on.
+
+    classes: their names by number; columns: the names of the values of a row. None where nobody knows any."""
 
     name: str
     sha256: str
     n: int
     shape: tuple[int, ...]
     groups: tuple[str, ...]
+    classes: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
 
 
 class Origin(Frozen):
@@ -48,10 +63,12 @@ class Origin(Frozen):
     weights: str | None = None
     bounds: str | None = None
     n: int | None = None
+    sanitise: tuple[str, ...] = ()
     name: str | None = None
 
     def __str__(self) -> str:
-        return self.name or self.model + (f", weights {self.weights}" if self.weights else "")
+        behind = f", behind {', '.join(self.sanitise)}" if self.sanitise else ""
+        return self.name or self.model + (f", weights {self.weights}" if self.weights else "") + behind
 
 
 class Versions(Frozen):
@@ -77,6 +94,20 @@ class AttackFacts(Frozen):
     parameters: dict[str, Any]
 
 
+class MethodFacts(Frozen):
+    """How it was proved, with every parameter. certifies: the model as it is, or the smoothed one that it makes.
+    strength: what the column of that name in the table is."""
+
+    kind: str
+    certifies: Literal["model", "smoothed"]
+    strength: Literal["margin", "radius"]
+    parameters: dict[str, Any]
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}({', '.join(f'{name}={value}' for name, value in self.parameters.items())})"
+
+
 class Settings(Frozen):
     """All that decides the outcome of an audit; two runs with equal settings end with the same record."""
 
@@ -96,6 +127,7 @@ class Settings(Frozen):
     examples: Literal["all", "none"]
     diagnose: bool = False
     budget: str | None = None
+    certificate: MethodFacts | None = None
     versions: Versions
     origin: Origin | None = None
 
@@ -143,20 +175,33 @@ class Doubling(Frozen):
 class AuditRecord(Sealed):
     """Settings and results of a finished audit. Robust accuracy is an upper bound: a stronger attack may break more.
 
-    doubling: None where no row stands, or nothing was spent. eight_bits: of the broken rows, those that stay broken
-    when every value is rounded to 8 bits toward the clean input; None for inputs that are no pictures in 0..1 or
-    0..255. files: the sha256 of the files beside the record."""
+    certified: rows that are proved to stand, a lower bound; None where that was not asked for. doubling: None where
+    no row stands, or nothing was spent. eight_bits: of the broken rows, those that stay broken when every value is
+    rounded to 8 bits toward the clean input; None for inputs that are no pictures in 0..1 or 0..255. redrawn: of the
+    broken rows, those that stay broken with other random draws; None where the model draws nothing. false_alarms: clean
+    rows that a detector turns away; None without one. files: the sha256 of the files beside the record."""
 
     settings: Settings
     warnings: tuple[str, ...]
     clean: Count
     robust: Count
+    certified: Count | None = None
     stages: tuple[StageResult, ...]
     unstable: int
     doubling: Doubling | None = None
     eight_bits: Count | None = None
+    redrawn: Count | None = None
+    false_alarms: Count | None = None
     diagnosis: Diagnosis | None = None  # None where it was turned off
     files: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def static(self) -> Count | None:
+        """Rows that are right and that examples made for the model without its guards leave so; None without guards."""
+        for attack, stage in zip(self.settings.cascade, self.stages, strict=True):
+            if attack.kind == "Static":
+                return Count(hits=self.clean.hits - (stage.before - stage.after), n=self.clean.n)
+        return None
 
 
 class Clock(Sealed):

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from brinell.case import make_case
+from brinell.certificates import METHODS
 from brinell.data import Source
 from brinell.errors import InputError
 from brinell.evaluation.blocks import NOT_BROKEN, WRONG_CLEAN, clean_block, confirm_again
+from brinell.evaluation.certifying import certify_block
 from brinell.evaluation.harvest import as_table
 from brinell.evaluation.record import AuditRecord
 from brinell.evaluation.survey import blocks
@@ -22,7 +24,7 @@ from brinell.progress import Progress
 from brinell.threats import threat
 
 _Numbers = np.ndarray[Any, Any]
-_JUDGED = ("adversarial_prediction", "adversarial_confidence", "distance", "unstable", "eight_bits")
+_JUDGED = ("adversarial_prediction", "adversarial_confidence", "distance", "unstable", "eight_bits", "redrawn")
 _TURN = 1e-3  # what rounding on another machine may do to a confidence: far below what a reader sees
 
 
@@ -62,6 +64,9 @@ def _block_again(
         ids=torch.arange(rows.start, rows.stop), batch=facts.batch,
     )  # fmt: skip
     block = clean_block(case, len(facts.cascade))
+    if facts.certificate is not None:
+        kinds = {kind.__name__: kind for kind in METHODS.values()}
+        certify_block(kinds[facts.certificate.kind](**facts.certificate.parameters), case, block)
     places = {None: NOT_BROKEN} | {attack.label: place for place, attack in enumerate(facts.cascade)}
     said = [places.get(name, WRONG_CLEAN) for name in part["broken_by"].to_pylist()]
     block.broken_by = torch.tensor(said, device=case.x.device)
@@ -72,6 +77,7 @@ def _block_again(
     again = as_table(facts, groups, case, block)
     judged = [name for name in _JUDGED if name in again.column_names] if x_adv is not None else []
     known = ["id", "label", *(f"group_{name}" for name in groups), "clean_prediction", "clean_confidence"]
+    known += ["certified"] if block.certified is not None else []
     return again.select([*known, *(name for name in judged if name in part.column_names)])
 
 
@@ -105,6 +111,9 @@ def account(record: AuditRecord, table: pa.Table) -> Iterator[str]:
     wrong = _column(table, "clean_prediction") != _column(table, "label")
     yield from _sentence("broken_by names no attack of the cascade", fell == -2)
     yield from _sentence("broken_by and clean_prediction disagree", (fell == -1) != wrong)
+    if "certified" in table.column_names:
+        fallen = _column(table, "certified").astype(bool) & (fell != len(labels))
+        yield from _sentence("certified and broken_by contradict each other", fallen)
     for unit in ("gradients", "forwards"):
         spent = np.stack([_column(table, f"{unit}: {label}") for label in labels], 1)
         yield from _sentence(f"{unit} is not the sum over the attacks", spent.sum(1) != _column(table, unit))

@@ -12,12 +12,14 @@ import pyarrow as pa
 import torch
 
 from brinell.attacks.base import POOL
-from brinell.case import Case, batch_for, check_logits, check_parts, make_case, never
-from brinell.data import Source
+from brinell.case import Case, batch_for, check_logits, check_parts, fitting, make_case, never
+from brinell.certificates import Method
+from brinell.data import Source, classes_of, columns_of
 from brinell.errors import ModelFailedError
 from brinell.evaluation.blocks import Block, clean_block, confirm_again, run_stage
 from brinell.evaluation.budget import Budget, Purse
 from brinell.evaluation.cascades import describe
+from brinell.evaluation.certifying import certify_block, check_for_audit, check_unbroken, describe_method
 from brinell.evaluation.efforts import Cascade
 from brinell.evaluation.faults import Room, Watch, strange_words
 from brinell.evaluation.files import CLOCK, EXAMPLES, RECORD, read_table
@@ -29,20 +31,19 @@ from brinell.evaluation.record import (
     AuditRecord,
     Clock,
     DataFacts,
-    ModelFacts,
     Origin,
     Settings,
+    Versions,
     read_record,
 )
 from brinell.evaluation.survey import Survey, blocks, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
-from brinell.evaluation.versions import versions_of
+from brinell.evaluation.versions import differences, model_facts, versions_of
 from brinell.facts import write_json
-from brinell.goals import Away, Goal
+from brinell.goals import Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating, same_random_state
-from brinell.models.weights import weights_sha256
 from brinell.progress import Progress
 from brinell.threats import Threat
 
@@ -61,6 +62,7 @@ class Options(NamedTuple):
     progress: Progress
     diagnose: bool = True
     budget: Budget | None = None
+    certificate: Method | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class _Job:
     room: Room
     blind: bool  # the model gives no gradient
     sofar: Counter[str]  # rows that this session attacked, and that stand
+    here: Versions  # what this session runs on; the run may have begun elsewhere
 
     def case(self, rows: slice) -> Case:
         x, y = self.source.block(rows)
@@ -103,8 +106,8 @@ def run_audit(
     check_parts(model, threat, goal, options.seed)
     modes = {module: module.training for module in model.modules()}
     with evaluating(model, options.seed):
-        job = _prepare(model, source, threat, goal or Away(), cascade, options)
-        folder.open(job.facts, resume)
+        job = _prepare(model, source, threat, fitting(goal, model), cascade, options)
+        job = replace(job, facts=folder.open(job.facts, resume))
         if folder.finished:
             folder.clean_up()  # a kill may have come between the record and this
             return read_record(folder.path / RECORD)
@@ -134,6 +137,9 @@ def _prepare(
 ) -> _Job:  # fmt: skip
     x, y = source.block(slice(0, 1))
     first = make_case(model, x, y, threat, goal=None, seed=options.seed, batch=options.batch)
+    if options.certificate is not None:
+        check_for_audit(options.certificate)
+        options.certificate.prove(first)  # a layer without bounds is named before anything is attacked
     batch = options.batch or batch_for(first.x)
     logits = model(first.x.requires_grad_())
     classes = logits.shape[1]
@@ -142,11 +148,13 @@ def _prepare(
     groups = {name: np.asarray(values) for name, values in source.groups.items()}
     found = survey(source, model, POOL * batch, groups, options.progress, threat)
     groups = {"class": found.y.numpy()} | groups
-    if int(found.y.min()) < 0 or int(found.y.max()) >= classes:
+    if int(found.y.min()) < 0 or int(found.y.max()) >= classes - model.rejects:
         check_logits(torch.zeros(len(found.y), classes) - 1, found.y, model)  # names the row
     goal = goal.bind(found.y.to(first.x.device), classes)
     facts = _settings(model, source, threat, goal, cascade, options, found, batch, classes, tuple(groups))
-    return _Job(model, source, threat, goal, cascade, groups, facts, options, Room(batch), blind, Counter())
+    return _Job(
+        model, source, threat, goal, cascade, groups, facts, options, Room(batch), blind, Counter(), facts.versions
+    )
 
 
 def _settings(  # noqa: PLR0913 - a record has many fields
@@ -154,16 +162,16 @@ def _settings(  # noqa: PLR0913 - a record has many fields
     found: Survey, batch: int, classes: int, groups: tuple[str, ...],
 ) -> Settings:  # fmt: skip
     return Settings(
-        model=ModelFacts(
-            network=type(model.net).__name__, sha256=weights_sha256(model), classes=classes, bounds=str(model.bounds),
-            parameters=sum(p.numel() for p in model.parameters()), normalize=model.normalizes,
-            origin=None if options.origin is None else str(options.origin),
+        model=model_facts(model, classes, options.origin),
+        data=DataFacts(
+            name=source.name, sha256=found.sha256, n=len(source), shape=found.shape, groups=groups,
+            classes=classes_of(source) or model.classes, columns=columns_of(source),
         ),
-        data=DataFacts(name=source.name, sha256=found.sha256, n=len(source), shape=found.shape, groups=groups),
         threat=str(threat), goal=goal_text(goal), effort=options.effort, cascade=describe(cascade),
         alone=options.alone, seed=options.seed, precision=model.precision, batch=batch,
         block=POOL * batch, examples=options.examples, diagnose=options.diagnose,
         budget=None if options.budget is None else str(options.budget),
+        certificate=None if options.certificate is None else describe_method(options.certificate),
         versions=versions_of(model.anchor.device),
         origin=options.origin if isinstance(options.origin, Origin) else None,
     )  # fmt: skip
@@ -188,7 +196,8 @@ def _run_blocks(job: _Job, folder: RunFolder) -> int:
     for number, rows in enumerate(job.slices):
         if not folder.has_part(number):
             table, strange = _run_block(job, folder, rows, purse)
-            folder.write_notes(number, {"memory": job.room.told(), "strange": strange})
+            moved = differences(job.facts.versions, job.here)
+            folder.write_notes(number, {"memory": job.room.told(), "strange": strange, "moved": moved})
             folder.write_part(number, table)
             done += rows.stop - rows.start
         job.options.progress("attacking", rows.stop, len(job.source))
@@ -211,6 +220,8 @@ def _run_block(job: _Job, folder: RunFolder, rows: slice, purse: Purse) -> tuple
 
 def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case, purse: Purse) -> pa.Table:
     block = job.room.work(lambda batch: clean_block(replace(case, batch=batch), len(job.cascade)))
+    if (method := job.options.certificate) is not None:
+        job.room.work(lambda batch: certify_block(method, replace(case, batch=batch), block))
     for stage, attack in enumerate(job.cascade):
         if job.blind and attack.access == "gradients":
             continue
@@ -223,6 +234,7 @@ def _attack_block(job: _Job, folder: RunFolder, rows: slice, case: Case, purse: 
     kept = job.facts.examples == "all"
     read_back = (lambda: folder.read_rows(rows)) if kept else (lambda: block.x_adv.cpu())
     job.room.work(lambda batch: confirm_again(replace(case, batch=batch), block, read_back))
+    check_unbroken(case, block, [attack.label for attack in job.facts.cascade])
     groups = {name: values[rows] for name, values in job.groups.items()}
     return as_table(job.facts, groups, case, block)
 
@@ -250,6 +262,10 @@ def _what_was_noted(job: _Job, folder: RunFolder) -> tuple[str, ...]:
     said = [words for note in kept for words in note.get("memory", [])] + job.room.told()
     if strange:
         said.append(strange_words(strange))
+    said += [
+        f"the run was resumed on another machine than it began on ({words}): rounding may differ between its rows."
+        for words in dict.fromkeys(note["moved"] for note in kept if note.get("moved"))
+    ]
     if job.blind:
         blind = ", ".join(attack.label for attack, own in zip(job.facts.cascade, job.cascade, strict=True)
                           if own.access == "gradients")  # fmt: skip

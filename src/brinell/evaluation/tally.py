@@ -12,20 +12,26 @@ import pyarrow.compute as pc
 from brinell.evaluation.record import AuditRecord, Count, Doubling, Settings, StageResult, Unit
 
 _UNITS: tuple[Unit, ...] = get_args(Unit)
+_AGAIN = ("eight_bits", "redrawn")
 _Numbers = np.ndarray[Any, Any]
 
 
 def add_up(facts: Settings, warnings: tuple[str, ...], parts: Iterable[pa.Table]) -> AuditRecord:
     """The record, from the tables of all blocks. What it sets is all that can be counted again from the table."""
     tally = _Tally([attack.label for attack in facts.cascade], facts.alone)
+    rejected = facts.model.classes - 1 if facts.model.rejects else None
+    alarms = 0
     for table in parts:
         tally.add(table)
+        alarms += 0 if rejected is None else _total(pc.equal(table["clean_prediction"], rejected))
     stages = tuple(tally.stages(facts.data.n))
     robust = stages[-1].after if stages else tally.clean
     return AuditRecord(
         settings=facts, warnings=warnings, clean=Count(hits=tally.clean, n=facts.data.n),
-        robust=Count(hits=robust, n=facts.data.n), stages=stages, unstable=tally.unstable,
-        doubling=tally.doubling(robust), eight_bits=tally.eight_bits,
+        robust=Count(hits=robust, n=facts.data.n), certified=tally.certified, stages=stages, unstable=tally.unstable,
+        doubling=tally.doubling(robust), eight_bits=tally.still.get("eight_bits"),
+        redrawn=tally.still.get("redrawn"),
+        false_alarms=None if rejected is None else Count(hits=alarms, n=facts.data.n),
     )  # fmt: skip
 
 
@@ -63,7 +69,8 @@ class _Tally:
 
     def __init__(self, labels: list[str], alone: bool) -> None:
         self.clean = self.unstable = 0
-        self.eight_bits: Count | None = None
+        self.still: dict[str, Count] = {}  # of the broken rows, those that are so also if something changes
+        self.certified: Count | None = None
         self._alone = alone
         self._stages = [_Stage(label) for label in labels]
         self._whole = {unit: _Effort() for unit in _UNITS}  # the cascade as one; totals of the standing rows alone
@@ -72,7 +79,11 @@ class _Tally:
         """Count the rows of one table."""
         self.clean += _total(pc.equal(table["clean_prediction"], table["label"]))
         self.unstable += _total(table["unstable"])
-        self._add_rounded(table)
+        for name in _AGAIN:
+            self._add_again(table, name)
+        if "certified" in table.column_names:
+            before = self.certified or Count(hits=0, n=0)
+            self.certified = Count(hits=before.hits + _total(table["certified"]), n=before.n + table.num_rows)
         so_far = {unit: np.zeros(table.num_rows, np.int64) for unit in _UNITS}
         for stage in self._stages:
             fell = pc.fill_null(pc.equal(table["broken_by"], stage.label), False).to_numpy()
@@ -87,11 +98,10 @@ class _Tally:
         for unit in _UNITS:
             self._whole[unit].total += int(so_far[unit][standing].sum())
 
-    def _add_rounded(self, table: pa.Table) -> None:
-        if "eight_bits" in table.column_names:
-            before = self.eight_bits or Count(hits=0, n=0)
-            column = table["eight_bits"]
-            self.eight_bits = Count(hits=before.hits + _total(column), n=before.n + len(column) - column.null_count)
+    def _add_again(self, table: pa.Table, name: str) -> None:
+        if name in table.column_names:
+            before, column = self.still.get(name, Count(hits=0, n=0)), table[name]
+            self.still[name] = Count(hits=before.hits + _total(column), n=before.n + len(column) - column.null_count)
 
     def stages(self, n: int) -> Iterator[StageResult]:
         """Each attack's result, in the order of the cascade."""

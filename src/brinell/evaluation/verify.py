@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from brinell.case import check_parts
-from brinell.data import Source
+from brinell.data import Source, classes_of, columns_of
 from brinell.errors import InputError, InputMissingError
 from brinell.evaluation.examples import read_examples
 from brinell.evaluation.files import ADVERSARIAL, CLOCK, EXAMPLES, RECORD, sha256
@@ -17,7 +17,7 @@ from brinell.evaluation.run import goal_text
 from brinell.evaluation.survey import Survey, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
-from brinell.evaluation.versions import versions_of
+from brinell.evaluation.versions import differences, versions_of
 from brinell.facts import Sealed, as_json
 from brinell.goals import Away, Goal, Toward
 from brinell.models.classifier import Classifier
@@ -131,7 +131,8 @@ def _check_model(record: AuditRecord, model: Classifier) -> Iterator[Discrepancy
     here = {
         "weights' sha256": (facts.sha256, weights_sha256(model)),
         "bounds": (facts.bounds, str(model.bounds)),
-        "network": (facts.network, type(model.net).__name__),
+        "network": (facts.network, type(model.bare.net).__name__),
+        "guards": (", ".join(guard.label for guard in facts.guards), ", ".join(guard.label for guard in model.guards)),
     }
     yield from _compare("the model", here)
 
@@ -143,6 +144,9 @@ def _check_data(record: AuditRecord, source: Source, found: Survey) -> Iterator[
         "groups": (facts.groups, tuple({"class": None} | dict(source.groups))),
         "sha256": (facts.sha256, found.sha256),
     }
+    for what, there, name in (("classes", facts.classes, classes_of), ("columns", facts.columns, columns_of)):
+        if there and (known := name(source)):
+            here |= {f"names of {what}": (there, known)}
     yield from _compare("the data", here)
 
 
@@ -209,8 +213,6 @@ def _goal(record: AuditRecord, given: Goal | None, found: Survey) -> Goal:
 def _notes(record: AuditRecord, model: Classifier, judged_otherwise: bool) -> Iterator[str]:
     if record.settings.examples == "none":
         yield "The audit kept no examples, so none could be judged again."
-    there, here = record.settings.versions, versions_of(model.anchor.device)
-    differs = [name for name in type(here).model_fields if getattr(there, name) != getattr(here, name)]
-    if judged_otherwise and differs:
-        words = ", ".join(f"{name} {getattr(there, name)} there, {getattr(here, name)} here" for name in differs)
+    words = differences(record.settings.versions, versions_of(model.anchor.device))
+    if judged_otherwise and words:
         yield f"The run was made elsewhere ({words}): rounding alone may decide rows that stand or fall by a hair."

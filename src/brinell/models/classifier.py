@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,13 @@ from brinell.data.frames import Frame
 from brinell.errors import InputError, InputTypeError
 
 _HALF = (torch.float16, torch.bfloat16)
+
+
+class Guard(NamedTuple):
+    """Something that stands before a model or watches over it, and how it is attacked, in words."""
+
+    label: str
+    adaptive: str
 
 
 class Classifier(nn.Module):
@@ -55,6 +62,25 @@ class Classifier(nn.Module):
         return self.mean is not None
 
     @property
+    def bare(self) -> "Classifier":
+        """The classifier behind its guards: itself, where there are none."""
+        return self
+
+    @property
+    def guards(self) -> tuple[Guard, ...]:
+        """What stands between the input and the answer: sanitisers, detectors."""
+        return ()
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the last class stands for inputs that are turned away."""
+        return False
+
+    def afresh(self) -> "Classifier | None":
+        """The same with other random draws; None where nothing is drawn."""
+        return None
+
+    @property
     def anchor(self) -> Tensor:
         """An empty tensor on the device and in the dtype that inputs should have: at least float32."""
         first = self._first
@@ -73,7 +99,7 @@ class Classifier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, K) of raw inputs ``x`` (N, ...) within the bounds."""
         if self.mean is not None and self.std is not None:
-            x = (x - _along_channels(self.mean, x)) / _along_channels(self.std, x)
+            x = (x - along_channels(self.mean, x)) / along_channels(self.std, x)
         if (dtype := self._first.dtype) in _HALF:
             x = x.to(dtype)  # only here: steps and best points keep their digits
         logits = _unwrap(self.net(x))
@@ -90,7 +116,7 @@ def _read_normalize(pair: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
     return mean, std
 
 
-def _along_channels(value: Tensor, x: Tensor) -> Tensor:
+def along_channels(value: Tensor, x: Tensor) -> Tensor:
     """One value for each channel stands along axis 1; anything else broadcasts as it is."""
     if value.dim() == 1 and x.dim() > 2:
         value = value.reshape(-1, *[1] * (x.dim() - 2))

@@ -24,9 +24,10 @@ def quick_slopes(model: nn.Module) -> Iterator[None]:
 
     Logits keep their bits, slopes change by rounding only. Compiled models are left alone: they would be compiled
     anew. Every module is put back as it was, also after an error."""
-    chosen = [] if any(map(_is_compiled, model.modules())) else [m for m in model.modules() if _suits(m)]
+    convs = [module for module in model.modules() if isinstance(module, nn.Conv2d) and _suits(module)]
+    chosen = [] if any(map(_is_compiled, model.modules())) else convs
     for module in chosen:
-        module.forward = partial(_forward, module)
+        module.forward = partial(_forward, module)  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -34,11 +35,17 @@ def quick_slopes(model: nn.Module) -> Iterator[None]:
             del module.forward  # that of the class shows again
 
 
+def is_quick(module: nn.Module) -> bool:
+    """Whether a module computes its slopes here for the time; its outputs keep their bits."""
+    forward = vars(module).get("forward")
+    return isinstance(forward, partial) and forward.func is _forward
+
+
 def _is_compiled(module: nn.Module) -> bool:
     return hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
 
 
-def _suits(module: nn.Module) -> bool:
+def _suits(module: nn.Conv2d) -> bool:
     return (
         type(module) is nn.Conv2d
         and "forward" not in vars(module)
@@ -54,8 +61,9 @@ def _forward(conv: nn.Conv2d, x: Tensor) -> Tensor:
     plain = x.dim() != 4 or x.is_cuda or x.dtype != conv.weight.dtype or torch.is_autocast_enabled(x.device.type)
     if plain or not x.requires_grad:
         return nn.Conv2d.forward(conv, x)
-    logits: Tensor = _FromFew.apply(x, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation)
-    return logits
+    options = conv.stride, conv.padding, conv.dilation
+    out: Tensor = _FromFew.apply(x, conv.weight, conv.bias, *options)  # type: ignore[no-untyped-call]
+    return out
 
 
 class _FromFew(torch.autograd.Function):
@@ -65,7 +73,8 @@ class _FromFew(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, *options: _Pair) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.options, ctx.biases = options, None if bias is None else list(bias.shape)
-        return F.conv2d(x, weight, bias, *options)
+        stride, padding, dilation = options
+        return F.conv2d(x, weight, bias, stride, padding, dilation)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:

@@ -25,20 +25,22 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         hint = f": it is a folder; name the file in it, such as {path / 'weights.safetensors'}" if path.is_dir() else ""
         raise InputMissingError(f"there is no weights file {path}{hint}.")
     tensors = _read(path)
-    net = model.net if isinstance(model, Classifier) else model
+    net = model.bare.net if isinstance(model, Classifier) else model
     _check_fit(net, tensors, path)
     net.load_state_dict(tensors)
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write the weights of ``model`` (of the network inside a Classifier) as safetensors."""
-    net = model.net if isinstance(model, Classifier) else model
+    net = model.bare.net if isinstance(model, Classifier) else model
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}
     Path(path).write_bytes(save(tensors))
 
 
 def weights_sha256(model: nn.Module) -> str:
-    """sha256 over the names, dtypes, shapes and bytes of all parameters and buffers, normalisation included."""
+    """sha256 over the names, dtypes, shapes and bytes of all parameters and buffers, normalisation included, guards
+    left out."""
+    model = model.bare if isinstance(model, Classifier) else model
     digest = hashlib.sha256()
     for name, value in sorted([*model.named_parameters(), *model.named_buffers()]):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())

@@ -49,9 +49,11 @@ def _groups(audit: "Audit", _: tuple[Answer, ...]) -> str:
 
     tables = []
     for name in audit.record.settings.data.groups:
-        table = as_table(audit.by_group(name), (name,))
-        values = [str(value) for value in table[name].to_pylist()]
-        table = table.drop_columns(name).add_column(0, "group", pa.array(values, pa.string()))
+        rows = audit.by_group(name)
+        values = [str(row.group) for row in rows]
+        table = as_table(rows, (name,))
+        table = table.select(table.column_names[table.column_names.index("n") :])  # numbers: names may differ in kind
+        table = table.add_column(0, "group", pa.array(values, pa.string()))
         tables.append(table.add_column(0, "attribute", pa.array([name] * len(values), pa.string())))
     return _csv(pa.concat_tables(tables))
 

@@ -1,11 +1,14 @@
 """What the charts of a page are drawn from: plain values, counted from the record and the table of examples."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from brinell.evaluation.examples import whole_numbers
+from brinell.evaluation.labels import labels_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,10 +60,11 @@ def span(rate: "Rate", *, wilson: bool = False) -> dict[str, float | int]:
     return {"value": rate.value, "low": low, "high": high, "hits": rate.hits, "n": rate.n}
 
 
-def class_names(table: "pa.Table") -> Names:
-    """What each label is called: the text of the group "class" where it names every label by one text of its own.
-
-    Nothing where that text is the label itself."""
+def class_names(table: "pa.Table", classes: Sequence[str] | None = None) -> Names:
+    """What each label is called: as ``classes`` say, or else the text of the group "class" where that names every label
+    by one text of its own. Nothing where that text is the label itself."""
+    if classes:
+        return {number: str(label) for number, label in labels_of(classes).items()}
     if "group_class" not in table.column_names:
         return {}
     pairs = set(zip(table["label"].to_pylist(), table["group_class"].to_pylist(), strict=True))
@@ -91,7 +95,7 @@ def course(audit: "Audit") -> Course:
 
 
 def _spent(table: "pa.Table", label: str, unit: str) -> NDArray[np.int64]:
-    gradients, forwards = (table[f"{name}: {label}"].to_numpy() for name in ("gradients", "forwards"))
+    gradients, forwards = (whole_numbers(table, f"{name}: {label}") for name in ("gradients", "forwards"))
     spent: dict[str, NDArray[np.int64]] = {
         "gradients": gradients, "forwards": forwards, "passes": 2 * gradients + forwards
     }  # fmt: skip

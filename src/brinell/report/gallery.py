@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 
 class Change(NamedTuple):
-    """One value of an input, before and after."""
+    """One value of an input, before and after. place: the name of its column, or its [position]."""
 
     place: str
     before: float
@@ -94,11 +94,13 @@ def gallery_of(audit: "Audit", share: int = 1) -> Gallery:
         return Gallery(missing=f"{FILE} is not in the run folder any more.")
     ids, x, x_adv = _read(path)
     shown = np.arange(min(len(ids), max(1, _BUDGET // share // x[0].size if image_like(x.shape[1:]) else _LISTED)))
-    try:
-        rows = audit.table.take(ids[shown]).to_pylist()
-    except IndexError as problem:
-        raise InputError(f"{path} names rows that the audit does not have. Run the audit again.") from problem
-    return _hang(rows, class_names(audit.table), x[shown], x_adv[shown])._replace(kept=len(ids))
+    table, chosen = audit.table, ids[shown].tolist()
+    if not all(0 <= row < table.num_rows for row in chosen):
+        raise InputError(f"{path} names rows that the audit does not have. Run the audit again.")
+    rows = [table.slice(row, 1).to_pylist()[0] for row in chosen]
+    names = class_names(table, audit.record.settings.data.classes)
+    gallery = _hang(rows, names, x[shown], x_adv[shown])._replace(kept=len(ids))
+    return gallery if gallery.exhibits[0].pictures else _list_changes(gallery, audit, x[shown], x_adv[shown])
 
 
 def _read(path: Path) -> tuple[NDArray[np.int64], Array, Array]:
@@ -114,14 +116,22 @@ def _hang(rows: list[dict[str, Any]], names: Names, x: Array, x_adv: Array) -> G
     changed = (x != x_adv).reshape(len(x), -1).sum(1)
     exhibits = [_exhibit(row, names, int(values), x[0].size) for row, values in zip(rows, changed, strict=True)]
     if not image_like(x.shape[1:]):
-        lists = map(_largest, x, x_adv)
-        return Gallery(tuple(each._replace(changes=found) for each, found in zip(exhibits, lists, strict=True)))
+        return Gallery(tuple(exhibits))
     low, high = _scale(min(x.min(), x_adv.min()), max(x.max(), x_adv.max()))
     x, x_adv = (x - low) / (high - low), (x_adv - low) / (high - low)
     factor = _two_digits(0.5 / (np.abs(x_adv - x).max() or 0.5))
     pictures = _pictures(x, x_adv, factor)
     shown = tuple(each._replace(pictures=three) for each, three in zip(exhibits, pictures, strict=True))
     return Gallery(shown, factor=factor, low=low, high=high)
+
+
+def _list_changes(gallery: Gallery, audit: "Audit", x: Array, x_adv: Array) -> Gallery:
+    """The gallery with the values that changed most, by the names that the record has for them."""
+    columns = audit.record.settings.data.columns or ()
+    called = columns if x.shape[1:] == (len(columns),) else None
+    lists = (_largest(*pair, called) for pair in zip(x, x_adv, strict=True))
+    exhibits = (exhibit._replace(changes=found) for exhibit, found in zip(gallery.exhibits, lists, strict=True))
+    return gallery._replace(exhibits=tuple(exhibits))
 
 
 def _exhibit(row: dict[str, Any], names: Names, changed: int, size: int) -> Exhibit:
@@ -155,9 +165,14 @@ def _pixels(image: Array) -> Pixels:
     return levels[0] if len(levels) == 1 else np.moveaxis(levels, 0, 2)
 
 
-def _largest(x: Array, x_adv: Array) -> tuple[Change, ...]:
+def _largest(x: Array, x_adv: Array, columns: tuple[str, ...] | None) -> tuple[Change, ...]:
     """The values that changed most, largest first."""
     size = np.abs(x_adv - x)
     order = np.argsort(-size, axis=None, kind="stable")[:_TOP]
     places = [tuple(int(i) for i in np.unravel_index(flat, x.shape)) for flat in order if size.flat[flat] > 0]
-    return tuple(Change(", ".join(map(str, place)), float(x[place]), float(x_adv[place])) for place in places)
+    return tuple(
+        Change(
+            columns[place[0]] if columns else f"[{', '.join(map(str, place))}]", float(x[place]), float(x_adv[place])
+        )
+        for place in places
+    )

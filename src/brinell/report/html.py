@@ -4,15 +4,16 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from brinell import __version__
 from brinell.errors import InputError, InputTypeError
 from brinell.report import words
+from brinell.report.compiled import Compiled
 from brinell.report.pairing import Pairing, pairing_of
 from brinell.report.view import View, alone_columns, differences, view_of
 from brinell.statistics import LEVEL, SMALL
@@ -74,10 +75,10 @@ def _render(views: tuple[View, ...], title: str | None, story: tuple[str, ...], 
     script = _script()
     data: dict[str, Any] = {str(position): view.data for position, view in enumerate(views)}
     data |= {"paired": paired.data} if paired else {}
-    return _environment().get_template("report.html.jinja").render(
+    return environment().get_template("report.html.jinja").render(
         views=views, title=title or _TITLE, tab=title or f"{_TITLE}: {views[0].name}", story=story,
         differences=differences(views), alone=alone_columns(views), level=f"{LEVEL:.0%}", small=SMALL,
-        version=version("brinell"), script=Markup(script), paired=paired, data=data,
+        version=__version__, script=Markup(script), paired=paired, data=data,
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
     )  # fmt: skip
 
@@ -91,11 +92,11 @@ def _script() -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """What lays out the page; it keeps the compiled template."""
     environment = Environment(
         loader=PackageLoader("brinell.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        lstrip_blocks=True, bytecode_cache=Compiled(Path(__file__).parent / "templates"),
     )  # fmt: skip
     shown = (words.percent, words.points, words.exact, words.wilson, words.count, words.each)
     environment.filters |= {filter_.__name__: filter_ for filter_ in shown}

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from brinell.evaluation.record import AttackFacts, Settings
 
 _PRESETS = ("quick", "standard", "thorough")
+_BY_ITSELF = "Static"  # it comes with what stands before the model
 _NOT_NAMED = ("Foreign", "ExamplesFrom")  # attacks that came from outside: no name leads back to them
 
 
@@ -46,6 +47,7 @@ def _loading(facts: "Settings") -> list[str]:
     assert facts.origin is not None
     options = {"--weights": facts.origin.weights, "--bounds": facts.origin.bounds, "--n": facts.origin.n}
     words = [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    words += [word for text in facts.origin.sanitise for word in ("--sanitise", text)]
     target = _target(facts.goal)
     return [*words, *(["--target", target] if target else [])]
 
@@ -66,7 +68,7 @@ def _effort(facts: "Settings") -> list[str]:
         return ["--effort", facts.effort]
     if facts.effort == "budget":
         return ["--budget", str(facts.budget).split()[0]]
-    return [word for attack in facts.cascade for word in ("--attack", _spec(attack))]
+    return [word for attack in facts.cascade if attack.kind != _BY_ITSELF for word in ("--attack", _spec(attack))]
 
 
 def _spec(attack: "AttackFacts") -> str:
@@ -85,7 +87,7 @@ def _call(facts: "Settings") -> str:
     elif facts.effort == "budget":
         how = f"budget={str(facts.budget).split()[0]!r}"
     else:
-        own = (attack for attack in facts.cascade if attack.kind != "ExamplesFrom")
+        own = (attack for attack in facts.cascade if attack.kind not in ("ExamplesFrom", _BY_ITSELF))
         how = f"cascade=({''.join(f'{_as_value(attack)}, ' for attack in own).strip()})"
     target = _target(facts.goal)
     goal = "" if not target else f"goal=br.Toward({'labels' if target == 'many' else target}), "

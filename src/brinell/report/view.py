@@ -88,7 +88,7 @@ def view_of(name: str, audit: "Audit", share: int = 1) -> View:
 
     Raises InputError where the run folder is damaged."""
     record = audit.record
-    names = charts.class_names(audit.table)
+    names = charts.class_names(audit.table, record.settings.data.classes)
     groups = tuple(_group(audit, group) for group in record.settings.data.groups)
     curve = read_curve(audit.folder, record)
     clock = audit.folder / CLOCK
@@ -112,7 +112,10 @@ def _data(
     return {
         "rates": [
             {"name": name, **charts.span(rate)}
-            for name, rate in (("Clean", audit.clean_accuracy), ("Robust", audit.robust_accuracy))
+            for name, rate in (
+                ("Clean", audit.clean_accuracy), ("Static", audit.static_accuracy), ("Robust", audit.robust_accuracy),
+            )
+            if rate is not None
         ],
         "curve": curve and _curve(curve, record),
         "course": charts.course(audit)._asdict(),

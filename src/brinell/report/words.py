@@ -1,9 +1,10 @@
 """Records put into words, and numbers into text."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from brinell.evaluation.labels import labels_of
 from brinell.shapes import image_like
 
 if TYPE_CHECKING:  # the rooms below import torch; the report needs only what their objects hold
@@ -23,6 +24,7 @@ _UNITS = {
     "passes": "passes (a gradient is two, forward and backward)",
 }
 
+_LISTED = 50  # items of a setting, such as the names of classes: run.json has them all
 _SIGHT = ("gradients", "scores", "labels")  # the most first
 
 
@@ -63,7 +65,8 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(plain, value)) or "none"
+        more = f" and {len(value) - _LISTED:,} more" if len(value) > _LISTED else ""
+        return ", ".join(map(plain, value[:_LISTED])) + more or "none"
     return str(value)
 
 
@@ -71,7 +74,8 @@ def attacker(record: "AuditRecord") -> str:
     """The threat model: what the attacker sees, may do, and wants."""
     facts = record.settings
     may = reach(facts.threat, facts.data.shape)
-    return f"{sight(facts.cascade)}, {may}, {within(facts.model.bounds)}, and {wish(facts.goal)}."
+    wanted = wish(facts.goal, facts.data.classes) + (", and not to be turned away" if facts.model.rejects else "")
+    return f"{sight(facts.cascade)}, {may}, {within(facts.model.bounds)}, and {wanted}."
 
 
 def reach(threat: str, shape: tuple[int, ...]) -> str:
@@ -110,14 +114,15 @@ def _fraction(eps: str) -> str:
     return eps
 
 
-def wish(goal: str) -> str:
-    """What the attacker is after."""
+def wish(goal: str, classes: Sequence[str] | None = None) -> str:
+    """What the attacker is after. classes: the names of the labels."""
     kind, _, rest = goal.partition(" ")
     if kind == "away":
         return "wants any wrong label"
     if rest.startswith("labels"):
         return f"wants a chosen wrong label for each row ({rest})"
-    return f"wants the wrong label {rest}" if kind == "toward" else f"wants: {goal}"
+    wanted = labels_of(classes).get(int(rest), rest) if rest.isdecimal() else rest
+    return f"wants the wrong label {wanted}" if kind == "toward" else f"wants: {goal}"
 
 
 def protocol(record: "AuditRecord") -> str:
@@ -172,9 +177,43 @@ def refused(record: "AuditRecord") -> str | None:
     return f"Outside the threat set or the bounds, or not finite, and so no success: candidates {', '.join(parts)}."
 
 
+def guarded(record: "AuditRecord") -> str | None:
+    """What stands before the model, and what it keeps of an attacker who knows of it; None where nothing does."""
+    guards, static = record.settings.model.guards, record.static
+    if not guards or static is None:
+        return None
+    names = ", then ".join(guard.label for guard in guards)
+    ways = "; ".join(dict.fromkeys(guard.adaptive for guard in guards))
+    return (
+        f"Before the model: {names}. Static: examples made for the bare model leave {percent(static.rate.value)} of "
+        f"all rows standing. Adaptive: attacked through it as well ({ways}), {percent(record.robust.rate.value)} do. "
+        "The first number says nothing of an attacker who knows what stands there; the second is the robust accuracy."
+    )
+
+
+def redrawn(record: "AuditRecord") -> str | None:
+    """What is left of the broken rows with other random draws; None where none are drawn, or no row is broken."""
+    kept = record.redrawn
+    if kept is None or not kept.n:
+        return None
+    return f"With other random draws, {count(kept.hits)} of the {count(kept.n)} broken rows stay broken."
+
+
+def turned_away(record: "AuditRecord") -> str | None:
+    """What a detector costs; None where there is none."""
+    alarms = record.false_alarms
+    if alarms is None:
+        return None
+    return (
+        f"The detector turns {percent(alarms.rate.value)} of the clean rows away ({exact(alarms.rate)}): false alarms, "
+        "which count as wrong. Under attack a row that is turned away stands."
+    )
+
+
 def evidence(record: "AuditRecord") -> tuple[str, ...]:
     """How far the robust accuracy can be trusted, in sentences."""
-    return tuple(text for text in (converged(record), at_8_bits(record), refused(record)) if text)
+    said = (guarded, turned_away, converged, at_8_bits, redrawn, refused)
+    return tuple(text for say in said if (text := say(record)))
 
 
 def course(record: "AuditRecord") -> str:

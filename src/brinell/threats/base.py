@@ -2,15 +2,16 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from copy import copy
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from brinell.bounds import Bounds
 from brinell.draws import Draws
-from brinell.errors import InputError
+from brinell.errors import InputError, InputTypeError
 from brinell.models.bpda import as_if
 from brinell.rows import per_row
 from brinell.threats.levels import Levels, read_bits
@@ -120,15 +121,22 @@ class Ball(ABC):
     """All inputs within distance ``eps`` of the input. ``eps``: a number above 0, or text such as "8/255".
 
     bits: the attacker has to hand in a file of so many bits a value, such as 8 for pictures: of the set, only points
-    whose values stand on one of ``2 ** bits`` levels between the bounds. None: any value."""
+    whose values stand on one of ``2 ** bits`` levels between the bounds. None: any value.
+
+    A set of one's own names itself, and says how to ``project``, how to ``step`` and what ``distance`` is. Fields that
+    it declares are given by name."""
 
     eps: float
     bits: int | None
     name: ClassVar[str]
+    dual: ClassVar[float | None] = None  # the exponent of the dual norm, where the distance is a norm
 
-    def __init__(self, eps: float | str, bits: int | None = None) -> None:
-        object.__setattr__(self, "eps", read_eps(eps))
-        object.__setattr__(self, "bits", read_bits(bits))
+    def __init__(self, eps: float | str, bits: int | None = None, **more: Any) -> None:
+        own = [field.name for field in fields(self)[2:]]
+        if sorted(more) != sorted(own):
+            raise InputTypeError(f"{type(self).__name__} takes {', '.join(['eps', 'bits', *own])}; it got {more}.")
+        for name, value in ({"eps": read_eps(eps), "bits": read_bits(bits)} | more).items():
+            object.__setattr__(self, name, value)
 
     @abstractmethod
     def project(self, x_adv: Tensor, x: Tensor, bounds: Bounds, radius: Tensor | None = None) -> Tensor:
@@ -139,9 +147,13 @@ class Ball(ABC):
         """The displacement of length ``size`` (one for all rows, or (N,)) along which a function of slope ``grad``
         rises most."""
 
-    @abstractmethod
     def sample(self, x: Tensor, bounds: Bounds, draws: Draws, radius: Tensor | None = None) -> Tensor:
-        """A random point of the ball about each row, within the bounds."""
+        """A random point of the ball about each row, within the bounds: a step of a random length, in the direction
+        that suits a random slope best. Sets that know how draw evenly."""
+        slope = draws.uniform(tuple(x.shape[1:]), dtype=x.dtype) * 2 - 1
+        share = draws.uniform((), draw=1, dtype=x.dtype)
+        size = share * (self.eps if radius is None else radius.to(x))
+        return self.project(x + self.step(slope, size, Place(x, x, bounds)), x, bounds, radius)
 
     @abstractmethod
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
@@ -186,7 +198,9 @@ class Ball(ABC):
 
     def scaled(self, share: float) -> "Ball":
         """A ball of the same kind with ``share`` of ``eps``."""
-        return type(self)(self.eps * share, self.bits)
+        other = copy(self)
+        object.__setattr__(other, "eps", read_eps(self.eps * share))
+        return other
 
     def check(self, x: Tensor, bounds: Bounds) -> None:
         """Raise InputError where ``eps`` exceeds the distance between opposite corners of the bounds."""
@@ -225,8 +239,20 @@ class Ball(ABC):
     def __str__(self) -> str:
         short = f"{self.eps:g}"
         size = short if float(short) == self.eps else repr(self.eps)  # reads back as it is
-        return f"{self.name}:{size}" + ("" if self.bits is None else f"@{self.bits}bit")
+        own = "".join(f" {name}={_text(value)}" for name, value in self._own)
+        return f"{self.name}:{size}" + ("" if self.bits is None else f"@{self.bits}bit") + own
 
     def __repr__(self) -> str:
         bits = "" if self.bits is None else f", bits={self.bits}"
-        return f"{type(self).__name__}(eps={self.eps}{bits})"
+        return (
+            f"{type(self).__name__}(eps={self.eps}{bits}{''.join(f', {name}={value!r}' for name, value in self._own)})"
+        )
+
+    @property
+    def _own(self) -> list[tuple[str, Any]]:
+        """What a subclass has beside ``eps`` and ``bits``, by name."""
+        return [(field.name, getattr(self, field.name)) for field in fields(self)[2:]]
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

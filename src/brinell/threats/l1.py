@@ -17,7 +17,7 @@ class L1(Ball):
 
     Source: Chen et al. 2018, arXiv:1709.04114; with bounds: Croce and Hein 2021, arXiv:2103.01208."""
 
-    name = "l1"
+    name, dual = "l1", float("inf")
 
     def project(self, x_adv: Tensor, x: Tensor, bounds: Bounds, radius: Tensor | None = None) -> Tensor:
         """The nearest point to ``x_adv`` (N, ...) in the set about ``x`` and in the bounds; exact up to rounding.

@@ -22,7 +22,7 @@ class L2(Ball):
 
     Source: Szegedy et al. 2014, arXiv:1312.6199; Madry et al. 2018, arXiv:1706.06083."""
 
-    name = "l2"
+    name, dual = "l2", 2.0
 
     def project(self, x_adv: Tensor, x: Tensor, bounds: Bounds, radius: Tensor | None = None) -> Tensor:
         """Bring ``x_adv`` (N, ...) into the ball about ``x`` and into the bounds.

@@ -20,7 +20,7 @@ class Linf(Ball):
 
     Source: Goodfellow et al. 2015, arXiv:1412.6572; Madry et al. 2018, arXiv:1706.06083."""
 
-    name = "linf"
+    name, dual = "linf", 1.0
 
     def project(self, x_adv: Tensor, x: Tensor, bounds: Bounds, radius: Tensor | None = None) -> Tensor:
         """The nearest point to ``x_adv`` (N, ...) in the set about ``x`` and in the bounds; exact."""
@@ -59,8 +59,10 @@ class Linf(Ball):
         grey image would else change nothing (the paper's own code draws again until something changes)."""
         x, x_adv, size = grid(at.x), grid(at.x_adv), sides(grid(at.x), share)
         way = signs(x, luck)
-        far = at.bounds.clip(x + self.eps * way)
-        idle = (middle(far, size, luck) == middle(x_adv, size, luck)).all(1)
+        there, now = middle(x, size, luck), middle(x_adv, size, luck)
+        idle = (
+            at.bounds.picked(x, lambda side: middle(side, size, luck)).clip(there + self.eps * flat(way)) == now
+        ).all(1)
         far = at.bounds.clip(x + self.eps * torch.where(per_row(idle, x), -way, way))
         return torch.where(within(x, size, luck), far, x_adv).reshape(at.x.shape)
 

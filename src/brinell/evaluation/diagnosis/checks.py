@@ -57,13 +57,19 @@ def slopeless(trial: Trial) -> str:
     return "the model gives no gradient." if trial.slopeless else ""
 
 
+def hopeless(trial: Trial) -> str:
+    """The model is no better than chance: that little moves its answers is no sign of hidden gradients."""
+    return trial.chance if trial.chance and not trial.slopeless else ""
+
+
 def random(trial: Trial) -> str:
     """Two passes over one row differ."""
     return "" if trial.steady else "the output is random."
 
 
 def substituted(trial: Trial) -> str:
-    """The slope is not that of the forward pass because somebody wanted it so."""
+    """The slope is not that of the forward pass because somebody wanted it so; and one level of a rounding, or more,
+    may pass before it comes true."""
     return "a BPDA layer stands in for the slope, on purpose." if trial.substituted else ""
 
 

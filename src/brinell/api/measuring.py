@@ -1,4 +1,4 @@
-"""The public verbs, composed from the rooms."""
+"""The verbs that measure: attack, audit, verify, certify, diagnose, and what varies an audit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,16 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from brinell.api.reading import read_for
 from brinell.attacks import Attack, Found
 from brinell.attacks.base import POOL
 from brinell.case import Case, check_logits, check_parts, make_case
-from brinell.data import Source, read
-from brinell.defenses import Course, OnEpoch, Recipe, Task, Training, TrainingFolder, train
+from brinell.certificates import IntervalBounds, Method
 from brinell.errors import InputError, InputTypeError, ModelFailedError
 from brinell.evaluation import (
     Audit,
     Cascade,
+    Certificate,
     Diagnosis,
     Options,
     Origin,
@@ -25,6 +26,7 @@ from brinell.evaluation import (
     Spread,
     Verification,
     Walk,
+    certify_rows,
     choose,
     examine,
     read_budget,
@@ -33,8 +35,10 @@ from brinell.evaluation import (
     run_audit,
     run_curve,
     spread_of,
+    through,
     verify_run,
     within,
+    without_cascade,
 )
 from brinell.goals import Away, Goal
 from brinell.judge import judge, logits_of
@@ -104,7 +108,8 @@ def audit(
     effort: str = "standard", cascade: str | Sequence[Any] | None = None, goal: Goal | None = None, seed: int = 0,
     alone: bool = False, batch_size: int | None = None, out: str | Path | None = None, resume: bool = False,
     examples: Literal["all", "none"] = "all", examples_from: Any = None, diagnose: bool = True,
-    origin: str | Origin | None = None, budget: str | float | None = None, progress: Progress = silent,
+    origin: str | Origin | None = None, budget: str | float | None = None, certificate: Method | None = None,
+    progress: Progress = silent,
 ) -> Audit:  # fmt: skip
     """Measure how robust ``model`` is, and for whom it breaks first: the main job.
 
@@ -122,7 +127,11 @@ def audit(
         gradients (see ``diagnose``). origin: where the model comes from, for the record.
     examples_from: somebody else's examples, row for row with the data: an .npz file with ``x_adv``, or an array. They
         are judged before the attacks, or, with ``cascade=()``, instead of them.
+    certificate: ``IntervalBounds()``: also prove which rows stand, a lower bound beside the attacks' upper bound. All
+        rows are attacked all the same, and one that falls in spite of its proof raises CertificateBrokenError.
     progress: called as ``progress(label, done, total)``.
+    A model behind sanitisers or a detector (see ``sanitised``) is attacked through them; before that, examples made for
+    the bare model are tried (``audit.static_accuracy``), and a row that falls to either is broken.
     Where memory runs out, the batch halves itself and the record says so. Where the model raises, ModelFailedError
     names the rows, and what is done is kept. Memory does not grow with the number of rows.
     Raises InputError, InputTypeError, OutputExistsError."""
@@ -139,13 +148,14 @@ def audit(
         chosen: Cascade = ()
     else:
         chosen = within(purse, threat) if purse and cascade is None else choose(cascade, effort, threat)
-    source = _read(model, data, groups, progress)
+    source = read_for(model, data, groups, progress)
+    chosen = through(model, chosen)
     if alien:
         chosen = (read_given(examples_from, source, model.bounds), *chosen)
     keep = Scratch() if out is None else None
     path = keep.path / "audit" if keep else Path(out or "")
     named = cascade if isinstance(cascade, str) else "own" if cascade is not None else "budget" if purse else effort
-    options = Options(named, alone, seed, batch_size, examples, origin, progress, diagnose, purse)
+    options = Options(named, alone, seed, batch_size, examples, origin, progress, diagnose, purse, certificate)
     try:
         record = run_audit(model, source, threat, goal, chosen, RunFolder(path), options, resume)
     except ModelFailedError:
@@ -166,7 +176,7 @@ def verify(
     data, groups: as they were given to ``audit``. goal: needed where each row had a wanted label of its own.
     Returns findings: what differs, named; none if all is fine. A seal is no signature: it shows edits, not who made
     them. Raises InputMissingError where there is no finished run, InputError, InputTypeError."""
-    return verify_run(Path(folder), model, _read(model, data, groups, progress), goal, progress)
+    return verify_run(Path(folder), model, read_for(model, data, groups, progress), goal, progress)
 
 
 def robustness_curve(
@@ -179,8 +189,9 @@ def robustness_curve(
     From the smallest set to the largest, each on the rows that still stand: a row that is broken at one eps counts as
     broken at every larger one, since its example lies in those sets too. The rest is as for ``audit``.
     Raises InputError, InputTypeError."""
-    walk = Walk(shares, choose(cascade, effort, threat), seed, batch_size, progress)
-    return run_curve(model, _read(model, data, None, progress), threat, goal, walk)
+    check_parts(model, threat, goal, seed)
+    walk = Walk(shares, through(model, choose(cascade, effort, threat)), seed, batch_size, progress)
+    return run_curve(model, read_for(model, data, None, progress), threat, goal, walk)
 
 
 def spread(model: Classifier, data: Any, threat: Threat, *, seeds: int | Sequence[int] = 3, **options: Any) -> Spread:
@@ -205,54 +216,28 @@ def diagnose(
     data: as for ``audit``; at most 128 rows that the model gets right are looked at, chosen by the seed.
     Returns a Diagnosis: ``.verdict`` is "sound", "doubtful" or "unsound"; ``.concerns`` are the findings behind it.
     Sound means that no check found anything, and no more; the diagnosis of an ``audit`` also counts what queries broke
-    after the gradients of its cascade. Raises InputError, InputTypeError.
+    after the gradients of its cascade, which this one cannot see and says so. Raises InputError, InputTypeError.
     Source: Carlini et al. 2019, arXiv:1902.06705; Tramer et al. 2020, arXiv:2002.08347; Pintor et al. 2022,
     arXiv:2106.09947."""
     check_parts(model, threat, None, seed)
-    source = _read(model, data, None, progress)
+    source = read_for(model, data, None, progress)
     with evaluating(model, seed):
-        return examine(right_rows(model, source, threat, seed, batch_size), len(source), progress)
+        found = examine(right_rows(model, source, threat, seed, batch_size), len(source), progress)
+    return without_cascade(found)
 
 
-def harden(
-    model: Classifier, data: Any, threat: Threat, *, recipe: Recipe, epochs: int | None = None, seed: int = 0,
-    batch_size: int | None = None, lr: float | None = None, options: Training | None = None,
-    groups: Mapping[str, Any] | None = None, out: str | Path | None = None, resume: bool = False,
-    progress: Progress = silent, on_epoch: OnEpoch | None = None,
-) -> Classifier:  # fmt: skip
-    """Train a copy of ``model`` with a recipe; the given one is left as it was.
+def certify(
+    model: Classifier, data: Any, threat: Threat, *, method: Method | None = None,
+    groups: Mapping[str, Any] | None = None, seed: int = 0, batch_size: int | None = None,
+    origin: Origin | None = None, progress: Progress = silent,
+) -> Certificate:  # fmt: skip
+    """Prove, row by row, that nothing in the threat set changes the prediction: a lower bound of robust accuracy.
 
-    data: as for ``audit``; never the rows that you will judge it on. recipe: such as ``PGDTraining()``.
-    epochs, batch_size, lr: the recipe's own choice by default.
-    options: weight averaging, early stopping, optimiser, schedule, augmentation and more, see ``Training``; groups:
-    attributes of the rows, each (N,), for those that name a column.
-    out: a folder for the best weights (``weights.safetensors``), the log (``training.json``) and a checkpoint, all
-    written whole at every epoch and every minute. resume: go on with what lies there; on a CPU with the same weights in
-    the end, bit for bit, as if nothing had stopped it. Another model, recipe, threat, seed, choice or other data are
-    refused.
-    on_epoch: called with the best model so far and its log after every epoch.
-    Several processes that a launcher started (``torchrun``, ``accelerate launch``) share every batch; each returns the
-    same model. On a machine with a GPU a model on the CPU is trained there; ``ACCELERATE_USE_CPU=1`` prevents it.
-    Returns a new Classifier in eval mode; its ``training_log`` has the settings, every epoch and notes in words.
-    The model starts from the weights that it has. Same seed, same weights, on one machine.
-    Raises InputError, InputTypeError, OutputExistsError; also where the loss is no longer finite."""
-    if not isinstance(recipe, Recipe):
-        raise InputTypeError(f"the recipe is {recipe!r}; pass a recipe such as PGDTraining().")
-    if not isinstance(options, Training | None):
-        raise InputTypeError(f"options is {options!r}; pass Training(...), such as Training(average=0.999).")
-    if resume and out is None:
-        raise InputError("resume needs the run folder: pass out=...")
-    course = Course(
-        recipe.epochs if epochs is None else epochs, recipe.batch if batch_size is None else batch_size,
-        recipe.lr if lr is None else lr, seed,
-    )  # fmt: skip
-    chosen = (options or Training()).over(recipe)
-    task = Task(model, _read(model, data, groups, progress), threat, recipe, course, chosen)
-    return train(task, progress, on_epoch, None if out is None else TrainingFolder(out), resume)
-
-
-def _read(model: object, data: Any, groups: Mapping[str, Any] | None, progress: Progress) -> Source:
-    """The data, as far as the model knows them in its frame and with its names of the classes."""
-    if not isinstance(model, Classifier):
-        return read(data, groups, progress)
-    return read(data, groups, progress, frame=model.frame, classes=model.classes)
+    data, groups: as for ``audit``. method: ``IntervalBounds()`` (default; the model as it is, under Linf, L2 or L1), or
+        ``Smoothing(sigma=0.25)`` (the smoothed model, under L2). origin: where the model comes from, for the record.
+    A row that is not certified need not be broken: the proof did not succeed. See ``audit(certificate=...)`` for both
+    bounds side by side. Raises InputError, InputTypeError, and UnsupportedLayerError, which names a layer."""
+    method = IntervalBounds() if method is None else method
+    return certify_rows(
+        model, read_for(model, data, groups, progress), threat, method, seed, batch_size, origin, progress
+    )
