@@ -18,9 +18,10 @@ BENCHMARKS = {
     "saver": "memory and time of recipes that save memory, beside standard training and themselves",
     "start": "how soon the command line and the import are there",
     "sanitisers": "sanitisers, a detector and distillation, static and adaptive (minutes; only when asked for)",
+    "hardening": "what can be had in how long, on MNIST and traffic signs (hours; only when asked for)",
     "walk": "the figures of a whole walk on MNIST (half an hour; only when asked for)",
 }
-LONG = {"autoattack", "sanitisers", "walk"}
+LONG = {"autoattack", "hardening", "sanitisers", "walk"}
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 

@@ -31,7 +31,7 @@ NAMES = {
     "UnsupportedLayerError",
     "tradeoff", "Tradeoff", "save_memory",
 }  # fmt: skip
-CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES", "SANITISERS")]
+CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES", "SANITISERS", "METHODS")]
 
 
 @pytest.fixture(scope="module")

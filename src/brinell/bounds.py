@@ -1,5 +1,6 @@
 """The lowest and highest value that an input may take, in the model's own raw units."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -56,6 +57,12 @@ class Bounds:
     def clip(self, x: Tensor) -> Tensor:
         """``x`` (N, ...) with every value brought within the bounds."""
         return x.clamp(self.low, self.high)  # type: ignore[arg-type]
+
+    def picked(self, x: Tensor, pick: Callable[[Tensor], Tensor]) -> "Bounds":
+        """The bounds of those values that ``pick`` takes of a tensor like ``x``."""
+        if isinstance(self.low, Tensor) and isinstance(self.high, Tensor):
+            return Bounds(pick(self.low.expand(x.shape)), pick(self.high.expand(x.shape)))
+        return self
 
     def room(self, x: Tensor, direction: Tensor) -> Tensor:
         """How far each value of ``x`` can move along the sign of ``direction`` before it meets a bound, (N, ...)."""

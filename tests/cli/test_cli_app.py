@@ -101,6 +101,7 @@ def test_the_examples_run_one_after_the_other(run: Run) -> None:
         "attack": ["-p", "steps=2", "--n", "20"],
         "audit": ["--effort", "quick", "--n", "20"],
         "curve": ["--effort", "quick", "--n", "20"],
+        "certify": ["--n", "20"],
         "report": [],
         "verify": [],
         "compare": [],
@@ -244,6 +245,15 @@ def test_an_unexpected_failure_leaves_its_traceback(
     assert "Traceback" not in ended.err
     assert kept.read_text().startswith("Traceback")
     assert "nets.py" in kept.read_text()
+
+
+def test_a_place_that_cannot_be_written_to_is_named(run: Run) -> None:
+    assert run("audit", "nets.py:Linear", "toy.npz", "linf:0.1", "--attack", "FGSM", "--out", "a").code == 0
+    Path("file").write_text("no folder")
+    for words in (["report", "a", "--out", "file/b.html"], ["export", "a", "--as", "csv", "--out", "file/b.csv"]):
+        ended = run(*words)
+        assert ended.code == 2
+        assert re.match(r"error: file(/b\.\w+)?: .*\. Name another place, or mend that one\.\n$", ended.err), ended.err
 
 
 def test_a_traceback_can_be_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,16 +52,20 @@ def killed(folder: str, steps: int, later: float) -> bool:
     reads, writes = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(reads)
-        run(folder, progress=lambda label, done, total: (os.write(writes, b"!"), time.sleep(0.002))[1])
-        os._exit(0)
+        try:
+            run(folder, progress=lambda label, done, total: (os.write(writes, b"!"), time.sleep(0.002))[1])
+            os._exit(0)
+        finally:
+            os._exit(1)
     os.close(writes)
     with os.fdopen(reads, "rb", buffering=0) as signs:
         for _ in range(1 + steps):
             signs.read(1)
-    time.sleep(later)
-    os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        time.sleep(later)
+        os.kill(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
 
 
 if __name__ == "__main__":  # how often it was killed, until it came to its end; and the weights then

@@ -55,7 +55,9 @@ def names(diagnosis: br.Diagnosis) -> set[str]:
 def test_a_plain_model_is_sound(plain: br.Classifier, test: Data) -> None:
     found = br.diagnose(plain, test, THREAT)
     assert found.verdict == "sound", str(found)
-    assert [finding.outcome for finding in found.findings] == ["ok"] * len(CHECKS)
+    assert [finding.outcome for finding in found.findings] == ["ok"] * len(CHECKS) + ["skipped"]
+    assert f"by {len(CHECKS)} checks" in found.summary
+    assert "no cascade was run; an audit counts what queries break after gradients" in str(found)
     assert 60 < found.rows < 80
     assert found == br.diagnose(plain, test, THREAT)
 
@@ -85,7 +87,7 @@ def test_any_shape_and_any_number_of_classes(space: Space, classes: int) -> None
         y = model(x).argmax(1)
     for threat in (br.Linf(0.02 * space.width), br.L2(0.1 * space.width), br.L1(0.3 * space.width), br.L0(1)):
         found = br.diagnose(model, (x, y), threat)
-        assert len(found.findings) == len(CHECKS)
+        assert len(found.findings) == len(CHECKS) + 1  # and what it cannot look at
         assert "the gradient is that of the forward pass" not in names(found)
         assert "the output moves without jumps" not in names(found)
 
@@ -145,11 +147,41 @@ def test_too_few_right_rows_are_no_ground_for_a_verdict(plain: br.Classifier, te
     assert br.diagnose(plain, (test[0], (plain(test[0]).argmax(1) + 1) % 10), THREAT).rows == 0
 
 
+class Leaning(nn.Module):
+    """A network whose answer is nearly always the same."""
+
+    def __init__(self, net: nn.Module, slope: float, classes: int = 10) -> None:
+        super().__init__()
+        self.net, self.slope = net, slope
+        self.register_buffer("lean", 5 * torch.eye(classes)[3])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.slope * self.net(x) + self.lean
+
+
+@pytest.mark.parametrize("slope", [0.0, 1e-4, 0.02], ids=["constant", "nearly", "leaning"])
+def test_a_model_that_knows_one_answer_is_near_chance_and_hides_nothing(plain: br.Classifier, slope: float) -> None:
+    rows = read("digits").block(slice(0, 1000, 3))
+    leaning = br.Classifier(Leaning(plain.net, slope), (0, 1)).eval()
+    found = br.diagnose(leaning, rows, THREAT)
+    assert found.rows >= 16
+    assert found.verdict == "doubtful", str(found)
+    (concern,) = found.concerns
+    assert concern.cause.startswith("Accuracy near chance")
+    assert "rows are right, and 10.2% would be by chance" in concern.figures  # 34 of 334 are threes
+
+
+def test_a_model_near_chance_that_gives_no_gradient_is_told_so(plain: br.Classifier) -> None:
+    blind = br.Classifier(Leaning(masks.masked(plain.net, "through numpy"), 1e-4), (0, 1)).eval()
+    assert br.diagnose(blind, read("digits").block(slice(0, 1000, 3)), THREAT).verdict == "unsound"
+
+
 def test_an_audit_carries_the_verdict(plain: br.Classifier, test: Data, tmp_path: Path) -> None:
     masked = br.Classifier(masks.masked(plain.net, "bit depth"), (0, 1)).eval()
     audit = br.audit(masked, test, THREAT, cascade=(br.FGSM(),), out=tmp_path / "run")
     assert audit.verdict == "unsound"
-    assert audit.diagnosis == br.diagnose(masked, test, THREAT)
+    alone = br.diagnose(masked, test, THREAT)  # has no cascade to look at
+    assert audit.diagnosis == alone.model_copy(update={"findings": alone.findings[:-1]})
     assert br.load_audit(tmp_path / "run").diagnosis == audit.diagnosis
     assert "unsound" in str(audit)
     page = br.write_html(audit, tmp_path / "report.html").read_text()

@@ -67,6 +67,7 @@ def test_a_file_stops_the_static_attack_only(scene: Scene, tmp_path: Path) -> No
     assert "guards: JPEG(quality=10) in the record, JPEG(quality=11) here" in str(found)
     page = br.write_html(audit, tmp_path / "report.html").read_text()
     assert "Before the model: JPEG(quality=10). Static" in page
+    assert "Static, by examples made for the bare model" in page
     assert "Before the model" in br.render(audit, "markdown")
     assert "Static" not in replay.replay(audit.record).code
 

@@ -1,5 +1,6 @@
 """An audit that ended in the middle, at any moment, goes on and ends with the same record."""
 
+import json
 import os
 import subprocess
 import sys
@@ -81,6 +82,34 @@ def test_a_finished_audit_is_returned_at_once(whole: br.Audit, tmp_path: Path) -
     assert labels == {"reading the data"}
     assert again == whole
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_a_run_goes_on_with_other_threads_and_says_so(tmp_path: Path, whole: br.Audit) -> None:
+    def stop(label: str, done: int, total: int | None) -> None:
+        if label == "attacking" and done == 32:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trials.audit(out=tmp_path / "run", progress=stop)
+    path = tmp_path / "run" / "settings.json"
+    settings = json.loads(path.read_text())
+    assert settings["versions"]["threads"] == 1
+    path.write_text(json.dumps(settings | {"versions": settings["versions"] | {"threads": 64, "platform": "Moon"}}))
+    record = trials.audit(out=tmp_path / "run", resume=True).record
+    (note,) = (warning for warning in record.warnings if "resumed" in warning)
+    assert "threads 64 there, 1 here" in note
+    assert "platform Moon there" in note
+    assert (record.settings.versions.threads, record.settings.versions.platform) == (64, "Moon")
+    assert record.stages == whole.record.stages  # float64: rounding decides nothing
+    assert not [warning for warning in whole.record.warnings if "resumed" in warning]
+
+
+def test_another_torch_is_another_run(tmp_path: Path, whole: br.Audit) -> None:
+    folder = whole.save(tmp_path / "run")
+    path = folder / "run.json"
+    path.write_text(path.read_text().replace(f'"torch": "{torch.__version__}"', '"torch": "1.0"'))
+    with pytest.raises(InputError, match=r"versions\.torch is '1\.0' there"):
+        trials.audit(out=folder, resume=True)
 
 
 def other_model() -> dict[str, Any]:

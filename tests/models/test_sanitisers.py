@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -227,3 +228,16 @@ def test_every_sanitiser_says_how_it_is_attacked(name: str) -> None:
     sanitiser: Sanitiser = EVERY[name]
     assert sanitiser.adaptive
     assert sanitiser == type(sanitiser)(*[getattr(sanitiser, field) for field in sanitiser.__dataclass_fields__])  # type: ignore[attr-defined]
+
+
+def test_training_and_weights_go_through(tmp_path: Path) -> None:
+    model, x = classifier(IMAGE, convolutional(IMAGE)), points(IMAGE, 24)
+    y = torch.arange(24) % 3
+    before = weights_sha256(model)
+    safe = br.sanitised(model, br.BitDepth(3))
+    hard = br.harden(safe, (x, y), br.Linf(0.05), recipe=br.Standard(), epochs=2)
+    assert [guard.label for guard in hard.guards] == ["BitDepth(bits=3)"]
+    assert weights_sha256(model) == before != weights_sha256(hard)
+    br.save_weights(hard, tmp_path / "hard.safetensors")
+    br.load_weights(model, tmp_path / "hard.safetensors")  # names are those of the network inside
+    assert weights_sha256(model) == weights_sha256(hard)

@@ -134,8 +134,10 @@ def test_distance_filters(opened: Open, table: Audit) -> None:
     assert max(kept) <= far
 
 
-@pytest.mark.parametrize(("name", "scheme", "whole"), [("image", "light", True), ("image", "dark", False),
-                                                       ("people", "light", False), ("pair", "dark", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "scheme", "whole"),
+    [("image", "light", True), ("image", "dark", False), ("people", "light", False), ("pair", "dark", False)],
+)
 def test_no_accessibility_violation_of_level_a_or_aa(opened: Open, name: str, scheme: str, whole: bool) -> None:
     reader = opened(name, scheme=scheme)
     if whole:  # the tables behind the charts as well

@@ -38,6 +38,7 @@ from brinell.evaluation import (
     through,
     verify_run,
     within,
+    without_cascade,
 )
 from brinell.goals import Away, Goal
 from brinell.judge import judge, logits_of
@@ -215,13 +216,14 @@ def diagnose(
     data: as for ``audit``; at most 128 rows that the model gets right are looked at, chosen by the seed.
     Returns a Diagnosis: ``.verdict`` is "sound", "doubtful" or "unsound"; ``.concerns`` are the findings behind it.
     Sound means that no check found anything, and no more; the diagnosis of an ``audit`` also counts what queries broke
-    after the gradients of its cascade. Raises InputError, InputTypeError.
+    after the gradients of its cascade, which this one cannot see and says so. Raises InputError, InputTypeError.
     Source: Carlini et al. 2019, arXiv:1902.06705; Tramer et al. 2020, arXiv:2002.08347; Pintor et al. 2022,
     arXiv:2106.09947."""
     check_parts(model, threat, None, seed)
     source = read_for(model, data, None, progress)
     with evaluating(model, seed):
-        return examine(right_rows(model, source, threat, seed, batch_size), len(source), progress)
+        found = examine(right_rows(model, source, threat, seed, batch_size), len(source), progress)
+    return without_cascade(found)
 
 
 def certify(

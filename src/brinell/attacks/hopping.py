@@ -83,7 +83,7 @@ class BasinHopping(Attack):
             if not len(rows) or left.enough(FORWARD * len(rows)):
                 break
             part = left.take(rows).at(restart=number).after(found.x_adv[rows])
-            found.improve(rows, self._round(part, number, objective))
+            found.improve(rows, self._round(part, found.height[rows], number, objective))
         return found
 
     def _hopeful(self, height: Tensor, first: Tensor, clean: Tensor, number: int) -> Tensor:
@@ -95,11 +95,11 @@ class BasinHopping(Attack):
         gain = (height - first) / number
         return (height >= near * clean) | (-height <= self.pace * (self.rounds - number) * gain)
 
-    def _round(self, case: Case, number: int, objective: Objective) -> Found:
+    def _round(self, case: Case, height: Tensor, number: int, objective: Objective) -> Found:
         done = _EARLY + (_LATE - _EARLY) * number / self.rounds
         share = shrunk(_WINDOW, int(done * 10_000), 10_000)
         looks = self.looks if number else 0
-        found = hunt(case, carried(case), (share,) * looks, objective)
+        found = hunt(case, carried(case), (share,) * looks, objective, height)
         rows = (~found.nominated).nonzero().flatten()
         if len(rows):
             part = case.having_spent(found.spent).take(rows).after(found.x_adv[rows])

@@ -74,14 +74,21 @@ def propose(case: Case, x_adv: Tensor, share: float, luck: Tensor) -> Tensor:
     return threat.patch(Place(x_adv, case.x, case.bounds), share, luck)
 
 
-def hunt(case: Case, start: Tensor, shares: Sequence[float], objective: Objective) -> Found:
+def hunt(
+    case: Case, start: Tensor, shares: Sequence[float], objective: Objective, height: Tensor | None = None
+) -> Found:  # fmt: skip
     """Random search from ``start`` (N, ...) in the set: a look at it, then a window of each share, best point kept.
+
+    height: (N,), that of the start, where it is known and the goal is not reached there; it spares the look.
 
     One forward pass a row and look; rows leave once they are broken. No slopes are asked for. The windows are drawn for
     the stage and restart of the case: a second hunt in one stage needs another restart, ``case.at(restart=1)``."""
     turns = [partial(_query, share=share, query=query, objective=objective) for query, share in enumerate(shares)]
     hunters = _Hunters.muster(case, start, luck=draw_luck(case.x, case.draws, _FIRST))
-    return march(hunters, [partial(_see_start, objective=objective), *turns], FORWARD)
+    if height is None:
+        return march(hunters, [partial(_see_start, objective=objective), *turns], FORWARD)
+    hunters.height = height
+    return march(hunters, turns, FORWARD)
 
 
 @dataclass(slots=True)

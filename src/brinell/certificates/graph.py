@@ -12,6 +12,7 @@ from brinell.certificates.interval import Arithmetic, Interval
 from brinell.certificates.rules import NoRuleError, Rule
 from brinell.certificates.tables import ALIASES, FUNCTIONS, METHODS, MODULES
 from brinell.errors import UnsupportedLayerError
+from brinell.models.slopes import is_quick
 
 
 class Ends(NamedTuple):
@@ -72,7 +73,8 @@ def trace(net: nn.Module) -> fx.Graph:
 def check_bare(net: nn.Module) -> None:
     """Raise UnsupportedLayerError where a forward pass does more than the modules' own code says."""
     for name, module in net.named_modules():
-        if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
+        moved = "forward" in vars(module) and not is_quick(module)
+        if module._forward_hooks or module._forward_pre_hooks or moved:
             raise UnsupportedLayerError(
                 f"layer {name!r} ({type(module).__name__}) has a forward hook, or a forward put on it from outside, "
                 "which no bounds can see; remove it (weights normalised by a hook: torch.nn.utils.parametrizations)."

@@ -29,7 +29,7 @@ _relu, _relu6, _hardtanh = rules.bent(F.relu), rules.bent(F.relu6), rules.bent(F
 _sigmoid, _tanh = rules.rising(torch.sigmoid), rules.rising(torch.tanh)
 _silu, _mish = rules.valley(F.silu, -1.2784645428), rules.valley(F.mish, -1.1924312145)
 _hardswish = rules.valley(F.hardswish, -1.5)
-_pad = rules.chosen(F.pad)
+_pad, _unflatten = rules.chosen(F.pad), rules.reshaped(_method("unflatten"))
 _POOL = ("kernel_size", "stride", "padding", "ceil_mode")
 _MAX, _MEAN = (*_POOL, "dilation", "return_indices"), (*_POOL, "count_include_pad")
 
@@ -43,7 +43,7 @@ MODULES: dict[type[nn.Module], Rule] = {
     **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d), _module(rules.same)),
     **dict.fromkeys((nn.AlphaDropout, nn.FeatureAlphaDropout), _module(rules.same)),
     nn.Flatten: _module(rules.reshaped(torch.flatten), "start_dim", "end_dim"),
-    nn.Unflatten: _module(rules.reshaped(_method("unflatten")), "dim", "unflattened_size"),
+    nn.Unflatten: lambda how, layer, x: _unflatten(how, x, layer.dim, layer.unflattened_size),
     nn.MaxPool1d: _module(rules.chosen(F.max_pool1d), *_MAX),
     nn.MaxPool2d: _module(rules.chosen(F.max_pool2d), *_MAX),
     nn.AdaptiveMaxPool1d: _module(rules.chosen(F.adaptive_max_pool1d), "output_size", "return_indices"),

@@ -61,9 +61,7 @@ def attack(
 
         chosen = values.named(brinell.ATTACKS, "attack", name, parameter or ())
         _check_free(out)
-        loaded = loading.load(
-            loading.Wanted(model, data, threat, weights, bounds, n, seed, tuple(sanitise or ())), display
-        )
+        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, sanitise), display)
         goal = values.read_goal(target, loaded.classes)
         values.check_fit([chosen], loaded.threat)
         tables.say_plan(loaded, target, (chosen,), f"one attack, seed {seed}")

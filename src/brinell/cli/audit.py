@@ -62,14 +62,11 @@ def audit(
         display("loading PyTorch", 0, None)
         import brinell
         from brinell.cli import audit_plan, loading, tables
-        from brinell.evaluation import through
 
         asked = audit_plan.read(ctx)
-        loaded = loading.load(
-            loading.Wanted(model, data, threat, weights, bounds, n, seed, tuple(sanitise or ())), display
-        )
+        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, sanitise), display)
         plan = audit_plan.settle(asked, loaded)
-        tables.say_plan(loaded, target, through(loaded.model, plan.attacks), plan.protocol, examples_from)
+        tables.say_plan(loaded, target, plan.attacks, plan.protocol, examples_from)
         tables.say_demands(asked.demands, len(loaded.source))
         audit_with = partial(
             brinell.audit, loaded.model, loaded.source, loaded.threat, effort=plan.effort, cascade=plan.cascade,

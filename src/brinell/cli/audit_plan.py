@@ -15,7 +15,7 @@ from brinell.cli import tables, values
 from brinell.cli.loading import Loaded
 from brinell.cli.places import about, overridden
 from brinell.errors import InputError, InputMissingError, nearest
-from brinell.evaluation import EFFORTS, Demand, choose, read_budget, read_demands, read_given, within
+from brinell.evaluation import EFFORTS, Demand, choose, read_budget, read_demands, read_given, through, within
 from brinell.facts import holds_something
 from brinell.goals import Toward
 
@@ -74,7 +74,7 @@ def settle(asked: Asked, loaded: Loaded) -> Plan:
         with about("examples_from"):
             read_given(given["examples_from"], loaded.source, loaded.model.bounds)
     effort, cascade, attacks, protocol = _cascade(given, asked.attacks, loaded)
-    return Plan(effort, cascade, attacks, f"{protocol}, seed {given['seed']}", goal, shown)
+    return Plan(effort, cascade, through(loaded.model, attacks), f"{protocol}, seed {given['seed']}", goal, shown)
 
 
 def _cascade(

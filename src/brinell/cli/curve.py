@@ -58,9 +58,7 @@ def curve(
         from brinell.evaluation import choose, through
 
         chosen = values.read_numbers("shares", shares)
-        loaded = loading.load(
-            loading.Wanted(model, data, threat, weights, bounds, n, seed, tuple(sanitise or ())), display
-        )
+        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, sanitise), display)
         cascade = through(loaded.model, choose(None, effort, loaded.threat))
         goal = values.read_goal(target, loaded.classes)
         sizes = ", ".join(f"{share * loaded.threat.eps:g}" for share in sorted(chosen))

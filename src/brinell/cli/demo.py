@@ -89,6 +89,8 @@ def demo(
     output.say()
     for sentence in story:
         output.say(sentence)
+    output.say()
+    output.say(f"The report, for any browser: {page.resolve().as_uri()}")
 
 
 def plan_for(data: str, quick: bool) -> Plan:

@@ -1,5 +1,6 @@
 """How a command ends: 0 done, 1 unexpected failure, 2 wrong use, 3 a demand missed, 130 interrupted."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -17,6 +18,10 @@ from brinell.cli import completion, places, screen
 from brinell.errors import InputError
 
 FAILED, MISUSED, MISSED, INTERRUPTED = 1, 2, 3, 130
+_PLACES = {  # the file system's answers that the user can do something about
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC,
+    errno.EDQUOT,
+}  # fmt: skip
 
 
 class MissedError(Exception):
@@ -90,6 +95,8 @@ def _code_of(run: Callable[[], Any]) -> int:
         # What the parser raises has its class in click or in typer itself, by the version.
         if hasattr(problem, "format_message"):
             return _fail([_usage(problem)], getattr(problem, "exit_code", MISUSED))
+        if isinstance(problem, OSError) and problem.errno in _PLACES:
+            return _fail([_place(problem)], MISUSED)
         return _fail([_crash(problem)], FAILED)
     return result if isinstance(result, int) else 0
 
@@ -103,6 +110,12 @@ def _usage(problem: Any) -> str:
     if file is not None and message.startswith("Missing argument"):
         return f"{message}{stop} Give it, or write {problem.param.name}: in {file}."
     return f"{message}{stop} See {command} --help."
+
+
+def _place(problem: OSError) -> str:
+    """What to say where a file could not be read or written."""
+    where = f"{problem.filename}: " if problem.filename else ""
+    return f"{where}{(problem.strerror or 'it cannot be used').lower()}. Name another place, or mend that one."
 
 
 def _crash(problem: Exception) -> str:

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -35,7 +36,7 @@ class Wanted(NamedTuple):
     bounds: str | None
     n: int | None
     seed: int
-    sanitise: tuple[str, ...] = ()
+    sanitise: Sequence[str] | None = None
 
 
 class Loaded(NamedTuple):
@@ -61,14 +62,14 @@ def load(wanted: Wanted, display: Display) -> Loaded:
     with about("bounds"):
         model = _bounded(built, wanted, source).eval()
     with about("sanitise"):
-        model = _behind(model, wanted.sanitise)
+        model = _behind(model, wanted.sanitise or ())
     with about("n"):
         if wanted.n is not None:
             source = stratified(source, wanted.n, wanted.seed)
     classes = _try(model, source, ball, wanted.model)
     weights = None if wanted.weights is None else str(wanted.weights)
     origin = Origin(model=wanted.model, data=wanted.data, weights=weights, bounds=wanted.bounds, n=wanted.n,
-                    sanitise=wanted.sanitise)  # fmt: skip
+                    sanitise=tuple(wanted.sanitise or ()))  # fmt: skip
     return Loaded(model, source, ball, origin, classes)
 
 
@@ -118,7 +119,7 @@ def _bounded(built: nn.Module, wanted: Wanted, source: Source) -> Classifier:
     return model
 
 
-def _behind(model: Classifier, texts: tuple[str, ...]) -> Classifier:
+def _behind(model: Classifier, texts: Sequence[str]) -> Classifier:
     """The model behind the sanitisers that are named, if there are any."""
     if not texts:
         return model

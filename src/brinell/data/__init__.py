@@ -17,6 +17,7 @@ from brinell.data.frames import Frame
 from brinell.data.images import Images
 from brinell.data.items import Fields, is_huggingface, read_dataset
 from brinell.data.loaders import from_loader, refuse_stream
+from brinell.data.relabelled import follow
 from brinell.data.sampling import fingerprint, labels, stratified
 from brinell.data.sources import (
     Arrays,
@@ -27,7 +28,6 @@ from brinell.data.sources import (
     bounds_of,
     classes_of,
     columns_of,
-    follow,
 )
 from brinell.data.tables import Table, read_table
 from brinell.errors import InputMissingError, InputTypeError

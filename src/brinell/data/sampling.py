@@ -9,7 +9,8 @@ from torch import Tensor
 from brinell.data.border import Array, Rows
 from brinell.data.images import Images
 from brinell.data.items import Fields
-from brinell.data.sources import Arrays, Grouped, Relabelled, Selected, Source
+from brinell.data.relabelled import Relabelled
+from brinell.data.sources import Arrays, Grouped, Selected, Source
 from brinell.errors import InputError
 
 

@@ -26,11 +26,11 @@ RECIPES: dict[str, type[Recipe]] = {
     "FastFGSM": FastFGSM,
     "NFGSM": NFGSM,
     "PGDTraining": PGDTraining,
+    "IBP": IBP,
     "TRADES": TRADES,
     "AWP": AWP,
     "Gaussian": Gaussian,
     "DefensiveDistillation": DefensiveDistillation,
-    "IBP": IBP,
 }
 
 __all__ = [
@@ -39,11 +39,11 @@ __all__ = [
     "FastFGSM",
     "NFGSM",
     "PGDTraining",
+    "IBP",
     "TRADES",
     "AWP",
     "Gaussian",
     "DefensiveDistillation",
-    "IBP",
     "RECIPES",
     "AUGMENTATIONS",
     "Flip",

@@ -15,9 +15,9 @@ from brinell.errors import InputError
 class DefensiveDistillation(Recipe):
     """A teacher is trained at ``temperature``, then a student on the teacher's probabilities at that temperature.
 
-    Not a defense. The student works at temperature 1, where its logits are so large that probabilities are 0 or 1 to
-    the last digit and the cross-entropy has no slope: FGSM and PGD on the cross-entropy go nowhere, and every attack on
-    the margin of the logits breaks it (Carlini and Wagner 2016, arXiv:1607.04311). It is here to be measured.
+    Not a defense: to be measured, not used. The student works at temperature 1, where its logits are so large that
+    probabilities are 0 or 1 to the last digit and the cross-entropy has no slope: FGSM and PGD on the cross-entropy go
+    nowhere, and attacks on the margin of the logits break it (Carlini and Wagner 2016, arXiv:1607.04311).
     Teacher and student start from the same weights. Source: Papernot et al. 2016, arXiv:1511.04508."""
 
     epochs, lr, schedule, guarded = 10, 1e-3, "constant", False

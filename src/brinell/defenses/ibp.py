@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from brinell.case import Case
 from brinell.certificates import Arithmetic, Interval, enclose, margins
 from brinell.certificates.graph import trace
-from brinell.defenses.base import Recipe, check_share, check_steps, mean_loss
+from brinell.defenses.base import Recipe, check_share, check_steps, mean_loss, pulled
 from brinell.draws import Draws
 from brinell.errors import InputError
 from brinell.models.classifier import Classifier
@@ -72,9 +72,9 @@ class IBP(Recipe):
             loss = clean * plain + (1 - clean) * loss
         if share < 1 and self.regularize:
             loss = loss + self.regularize * (1 - share) * _unrest(enclose(batch.x, threat, batch.bounds, how), how)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = pulled(loss)
         _remember(how, len(batch))
-        return loss.detach()
+        return loss
 
 
 @torch.no_grad()

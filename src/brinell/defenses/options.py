@@ -27,8 +27,9 @@ class Training:
     applied in turn before the attack. class_weights: "balanced", or one number for each class.
     attack_mode: "eval" or "train", the mode of the modules while an attack looks for its examples.
     accumulate: in how many pieces a batch is worked on, one after the other: memory for a part of the rows, and the
-    gradients of all (but for what looks at a batch as a whole: BatchNorm, and the moved weights of AWP). precision: "bfloat16" for all passes, of the attack as
-    well; weights, their gradients and the optimiser stay in float32.
+    gradients of all (but for what looks at a batch as a whole: BatchNorm, and the moved weights of AWP).
+    precision: "bfloat16" for all passes, of the attack as well; weights, their gradients and the optimiser stay in
+    float32.
     checkpoint: seconds between two checkpoints within an epoch, where there is a run folder.
     Raises InputError on values that make no sense."""
 

@@ -1,5 +1,6 @@
 """One step of a training: a batch in, new weights out."""
 
+import hashlib
 import math
 import random
 from collections.abc import Iterator
@@ -65,15 +66,15 @@ class Learner:
 
     def _gradients(self, batch: Lesson, total: int, done: float) -> Tensor:
         """The gradients of all pieces, each counted by its rows, and the loss likewise."""
-        loss, before = torch.zeros((), device=batch.x.device), 0
+        parts, before = [], 0
         for piece in _pieces(batch, self.options.accumulate):
             if before and before != len(piece):
                 self._scale(before / len(piece))
-            loss += self.recipe.backward(piece, done).float() * (len(piece) / total)
+            parts.append(self.recipe.backward(piece, done).float() * (len(piece) / total))
             before = len(piece)
         if before != total:
             self._scale(before / total)
-        return loss
+        return sum(parts[1:], parts[0])
 
     def _scale(self, factor: float) -> None:
         for parameter in self.parameters:
@@ -99,7 +100,8 @@ def seed_step(seed: int, *place: int) -> None:
     """Seed what the model itself draws in a step, such as dropout, by where in the training the step stands.
 
     So a training that is resumed draws what it would have drawn. The caller keeps the global generators."""
-    drawn = int(np.random.PCG64([seed % (1 << 64), *place]).random_raw())
+    digest = hashlib.blake2b(repr((int(seed), *place)).encode(), digest_size=8).digest()
+    drawn = int.from_bytes(digest)
     torch.default_generator.manual_seed(drawn % (1 << 63))
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(drawn % (1 << 63))

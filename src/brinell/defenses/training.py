@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from brinell.data import fingerprint
 from brinell.defenses.base import Recipe
@@ -47,10 +47,19 @@ def train(
     workers = Workers()
     workers.wait()  # all have looked into the folder before one writes
     with same_random_state(task.course.seed):
-        school = _School(task, held, log, workers, classes, progress, on_epoch, folder)
+        lessons = Lessons(task, held.rows, classes, workers)
+        school = _School(task, held, log, lessons, _Audience(progress, on_epoch, folder))
         graduate = school.run(found if isinstance(found, Checkpoint) else None)
     workers.wait()
     return graduate
+
+
+class _Audience(NamedTuple):
+    """Who is told how it goes, and where it is written."""
+
+    progress: Progress
+    on_epoch: OnEpoch | None
+    folder: TrainingFolder | None
 
 
 @dataclass
@@ -69,18 +78,14 @@ class _Phase:
 class _School:
     """A training under way."""
 
-    def __init__(
-        self, task: Task, held: Held, log: TrainingLog, workers: Workers, classes: int, progress: Progress,
-        on_epoch: OnEpoch | None, folder: TrainingFolder | None,
-    ) -> None:  # fmt: skip
-        self.task, self.workers = task, workers
-        self.lessons = Lessons(task, held.rows, classes, workers)
-        self.progress = progress if workers.leads else silent
-        self.on_epoch = on_epoch if workers.leads else None
-        self.folder = folder
-        self.device = workers.device(task.model)
-        self.log = log.model_copy(update={"device": str(self.device), "processes": workers.count})
-        self.guard = Guard(held.held, task.threat, task.course.seed, held.groups, workers) if held.held else None
+    def __init__(self, task: Task, held: Held, log: TrainingLog, lessons: Lessons, audience: _Audience) -> None:
+        self.task, self.lessons, self.workers = task, lessons, lessons.workers
+        self.progress = audience.progress if self.workers.leads else silent
+        self.on_epoch = audience.on_epoch if self.workers.leads else None
+        self.folder = audience.folder
+        self.device = self.workers.device(task.model)
+        self.log = log.model_copy(update={"device": str(self.device), "processes": self.workers.count})
+        self.guard = Guard(held.held, task.threat, task.course.seed, held.groups, self.workers) if held.held else None
         self.saved = time.monotonic()
 
     def run(self, found: Checkpoint | None) -> Classifier:
@@ -111,6 +116,7 @@ class _School:
     def _learner(self, recipe: Recipe) -> Learner:
         """A copy of the given model that is ready to learn."""
         model = copy.deepcopy(self.task.model).to(self.device)
+        seed_step(self.task.course.seed)
         recipe.prepare(model, self.task.course.seed)
         self.workers.agree(model)
         return Learner(model, recipe, self.task.options, self.task.course.lr, self.workers)

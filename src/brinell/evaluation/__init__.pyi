@@ -17,6 +17,7 @@ from brinell.evaluation.demands import Demand as Demand
 from brinell.evaluation.demands import read_demands as read_demands
 from brinell.evaluation.diagnosis import examine as examine
 from brinell.evaluation.diagnosis import right_rows as right_rows
+from brinell.evaluation.diagnosis import without_cascade as without_cascade
 from brinell.evaluation.efforts import EFFORTS as EFFORTS
 from brinell.evaluation.efforts import Cascade as Cascade
 from brinell.evaluation.efforts import within as within
@@ -28,10 +29,10 @@ from brinell.evaluation.folder import RunFolder as RunFolder
 from brinell.evaluation.given import read_given as read_given
 from brinell.evaluation.groups import GroupGap as GroupGap
 from brinell.evaluation.groups import GroupRow as GroupRow
+from brinell.evaluation.options import Options as Options
 from brinell.evaluation.record import AuditRecord as AuditRecord
 from brinell.evaluation.record import Origin as Origin
 from brinell.evaluation.record import read_record as read_record
-from brinell.evaluation.run import Options as Options
 from brinell.evaluation.run import run_audit as run_audit
 from brinell.evaluation.spread import Spread as Spread
 from brinell.evaluation.spread import spread_of as spread_of

@@ -60,7 +60,13 @@ class Diagnosis(BaseModel):
     @property
     def summary(self) -> str:
         """The verdict in a sentence."""
-        return f"{self.verdict}: by {len(self.findings)} checks on {self.rows} rows, {_MEANING[self.verdict]}."
+        made = sum(finding.outcome != "skipped" for finding in self.findings)
+        return f"{self.verdict}: by {made} checks on {self.rows} rows, {_MEANING[self.verdict]}."
 
     def __str__(self) -> str:
-        return "\n".join([self.summary, *(str(finding) for finding in self.concerns)])
+        reasons: dict[str, list[str]] = {}
+        for finding in self.findings:
+            if finding.outcome == "skipped":
+                reasons.setdefault(finding.figures, []).append(finding.name)
+        skipped = (f"skipped: {'; '.join(names)}: {reason}" for reason, names in reasons.items())
+        return "\n".join([self.summary, *map(str, self.concerns), *skipped])

@@ -16,6 +16,7 @@ from torch import Tensor
 from brinell.errors import InputError, InputMissingError
 from brinell.evaluation.files import ADVERSARIAL, EXAMPLES, GALLERY, RECORD, read_table, sha256
 from brinell.evaluation.record import Settings
+from brinell.evaluation.versions import MACHINE
 from brinell.facts import differences, holds_something, whole, write_json
 
 _SETTINGS, _PARTS = "settings.json", "parts"
@@ -43,17 +44,19 @@ class RunFolder:
         files = [self.path / EXAMPLES] if self.finished else (self.path / _PARTS).glob("*.parquet")
         return sum(int(pq.read_metadata(file).num_rows) for file in files)
 
-    def open(self, settings: Settings, resume: bool) -> None:
-        """Make the folder, or take up the unfinished run in it if its settings are the same.
+    def open(self, settings: Settings, resume: bool) -> Settings:
+        """Make the folder, or take up the unfinished run in it if its settings are the same but for the machine.
 
+        Returns the settings of the run, with the machine on which it began.
         Raises OutputExistsError where something is there and ``resume`` is off, InputError where it is another run."""
         if holds_something(self.path, resume):
-            self._compare(settings)
+            settings = self._compare(settings)
         if not self.finished:
             (self.path / _PARTS).mkdir(parents=True, exist_ok=True)
             write_json(settings, self.path / _SETTINGS)
+        return settings
 
-    def _compare(self, settings: Settings) -> None:
+    def _compare(self, settings: Settings) -> Settings:
         source = self.path / (RECORD if self.finished else _SETTINGS)
         try:
             held = json.loads(source.read_text(encoding="utf-8"))
@@ -65,9 +68,12 @@ class RunFolder:
         if not isinstance(held, dict):
             raise InputError(f"{source} is damaged: no settings in it. Name another folder.")
         wanted = json.loads(settings.model_dump_json())
+        began = held.get("versions") or {}
+        wanted["versions"] |= {name: began[name] for name in MACHINE if name in began}
         if held != wanted:
             differs = "; ".join(differences(held, wanted))
             raise InputError(f"{self.path} holds another audit: {differs}. Name another folder.")
+        return Settings.model_validate_json(json.dumps(held))
 
     def has_part(self, number: int) -> bool:
         """Whether block ``number`` is done."""

@@ -1,11 +1,10 @@
 """How an audit is run: survey, preflight, block after block, and the record at the end."""
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +12,10 @@ import torch
 
 from brinell.attacks.base import POOL
 from brinell.case import Case, batch_for, check_logits, check_parts, fitting, make_case, never
-from brinell.certificates import Method
 from brinell.data import Source, classes_of, columns_of
 from brinell.errors import ModelFailedError
 from brinell.evaluation.blocks import Block, clean_block, confirm_again, run_stage
-from brinell.evaluation.budget import Budget, Purse
+from brinell.evaluation.budget import Purse
 from brinell.evaluation.cascades import describe
 from brinell.evaluation.certifying import certify_block, check_for_audit, check_unbroken, describe_method
 from brinell.evaluation.efforts import Cascade
@@ -26,6 +24,7 @@ from brinell.evaluation.files import CLOCK, EXAMPLES, RECORD, read_table
 from brinell.evaluation.findings import Diagnosis
 from brinell.evaluation.folder import RunFolder
 from brinell.evaluation.harvest import as_table, pick_gallery
+from brinell.evaluation.options import Options
 from brinell.evaluation.preflight import notes, preflight
 from brinell.evaluation.record import (
     AuditRecord,
@@ -33,35 +32,20 @@ from brinell.evaluation.record import (
     DataFacts,
     Origin,
     Settings,
+    Versions,
     read_record,
 )
 from brinell.evaluation.survey import Survey, blocks, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
-from brinell.evaluation.versions import model_facts, versions_of
+from brinell.evaluation.versions import differences, goal_text, model_facts, versions_of
 from brinell.facts import write_json
 from brinell.goals import Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating, same_random_state
-from brinell.progress import Progress
 from brinell.threats import Threat
 
 _Groups = dict[str, np.ndarray[Any, Any]]
-
-
-class Options(NamedTuple):
-    """How to run, beside what to attack."""
-
-    effort: str
-    alone: bool
-    seed: int
-    batch: int | None
-    examples: Literal["all", "none"]
-    origin: str | Origin | None
-    progress: Progress
-    diagnose: bool = True
-    budget: Budget | None = None
-    certificate: Method | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +63,7 @@ class _Job:
     room: Room
     blind: bool  # the model gives no gradient
     sofar: Counter[str]  # rows that this session attacked, and that stand
+    here: Versions  # what this session runs on; the run may have begun elsewhere
 
     def case(self, rows: slice) -> Case:
         x, y = self.source.block(rows)
@@ -105,7 +90,7 @@ def run_audit(
     modes = {module: module.training for module in model.modules()}
     with evaluating(model, options.seed):
         job = _prepare(model, source, threat, fitting(goal, model), cascade, options)
-        folder.open(job.facts, resume)
+        job = replace(job, facts=folder.open(job.facts, resume))
         if folder.finished:
             folder.clean_up()  # a kill may have come between the record and this
             return read_record(folder.path / RECORD)
@@ -150,7 +135,9 @@ def _prepare(
         check_logits(torch.zeros(len(found.y), classes) - 1, found.y, model)  # names the row
     goal = goal.bind(found.y.to(first.x.device), classes)
     facts = _settings(model, source, threat, goal, cascade, options, found, batch, classes, tuple(groups))
-    return _Job(model, source, threat, goal, cascade, groups, facts, options, Room(batch), blind, Counter())
+    return _Job(
+        model, source, threat, goal, cascade, groups, facts, options, Room(batch), blind, Counter(), facts.versions
+    )
 
 
 def _settings(  # noqa: PLR0913 - a record has many fields
@@ -173,17 +160,6 @@ def _settings(  # noqa: PLR0913 - a record has many fields
     )  # fmt: skip
 
 
-def goal_text(goal: Goal) -> str:
-    """What a record says of a goal whose labels are tensors: of many labels, their sha256."""
-    labels = getattr(goal, "labels", None)
-    if labels is None:
-        return "away"
-    wanted = labels.unique().tolist()
-    if len(wanted) == 1:
-        return f"toward {wanted[0]}"
-    return f"toward labels, sha256 {hashlib.sha256(labels.cpu().numpy().tobytes()).hexdigest()}"
-
-
 def _run_blocks(job: _Job, folder: RunFolder) -> int:
     """Attack every block that is not done yet; returns how many rows that were."""
     done = 0
@@ -192,7 +168,8 @@ def _run_blocks(job: _Job, folder: RunFolder) -> int:
     for number, rows in enumerate(job.slices):
         if not folder.has_part(number):
             table, strange = _run_block(job, folder, rows, purse)
-            folder.write_notes(number, {"memory": job.room.told(), "strange": strange})
+            moved = differences(job.facts.versions, job.here)
+            folder.write_notes(number, {"memory": job.room.told(), "strange": strange, "moved": moved})
             folder.write_part(number, table)
             done += rows.stop - rows.start
         job.options.progress("attacking", rows.stop, len(job.source))
@@ -257,6 +234,10 @@ def _what_was_noted(job: _Job, folder: RunFolder) -> tuple[str, ...]:
     said = [words for note in kept for words in note.get("memory", [])] + job.room.told()
     if strange:
         said.append(strange_words(strange))
+    said += [
+        f"the run was resumed on another machine than it began on ({words}): rounding may differ between its rows."
+        for words in dict.fromkeys(note["moved"] for note in kept if note.get("moved"))
+    ]
     if job.blind:
         blind = ", ".join(attack.label for attack, own in zip(job.facts.cascade, job.cascade, strict=True)
                           if own.access == "gradients")  # fmt: skip

@@ -39,8 +39,8 @@ def diagnose_run(
     broken_by: that column of its table. The model must be in eval mode."""
     facts = record.settings
     with same_random_state(facts.seed):
-        case = right_rows(subject.model, subject.source, subject.threat, facts.seed, batch)
-        diagnosis = examine(case, facts.data.n, progress)
+        sample = right_rows(subject.model, subject.source, subject.threat, facts.seed, batch)
+        diagnosis = examine(sample, facts.data.n, progress)
         late = latecomers(facts.cascade, record.stages, facts.data.n)
         if not late.labels:
             return diagnosis

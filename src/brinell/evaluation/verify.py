@@ -13,11 +13,10 @@ from brinell.evaluation.files import ADVERSARIAL, CLOCK, EXAMPLES, RECORD, sha25
 from brinell.evaluation.folder import map_adversarial
 from brinell.evaluation.record import AuditRecord, read_clock, read_record
 from brinell.evaluation.rejudge import account, judge_again
-from brinell.evaluation.run import goal_text
 from brinell.evaluation.survey import Survey, survey
 from brinell.evaluation.tally import add_up
 from brinell.evaluation.verdict import Subject, diagnose_run
-from brinell.evaluation.versions import versions_of
+from brinell.evaluation.versions import differences, goal_text, versions_of
 from brinell.facts import Sealed, as_json
 from brinell.goals import Away, Goal, Toward
 from brinell.models.classifier import Classifier
@@ -213,8 +212,6 @@ def _goal(record: AuditRecord, given: Goal | None, found: Survey) -> Goal:
 def _notes(record: AuditRecord, model: Classifier, judged_otherwise: bool) -> Iterator[str]:
     if record.settings.examples == "none":
         yield "The audit kept no examples, so none could be judged again."
-    there, here = record.settings.versions, versions_of(model.anchor.device)
-    differs = [name for name in type(here).model_fields if getattr(there, name) != getattr(here, name)]
-    if judged_otherwise and differs:
-        words = ", ".join(f"{name} {getattr(there, name)} there, {getattr(here, name)} here" for name in differs)
+    words = differences(record.settings.versions, versions_of(model.anchor.device))
+    if judged_otherwise and words:
         yield f"The run was made elsewhere ({words}): rounding alone may decide rows that stand or fall by a hair."

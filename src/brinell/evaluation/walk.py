@@ -18,8 +18,8 @@ from brinell.evaluation.cascades import describe
 from brinell.evaluation.curve import CurveFacts, CurvePoint, PointFacts, RobustnessCurve
 from brinell.evaluation.efforts import Cascade
 from brinell.evaluation.record import Count
-from brinell.evaluation.run import goal_text
 from brinell.evaluation.survey import blocks
+from brinell.evaluation.versions import goal_text
 from brinell.goals import Away, Goal
 from brinell.models.classifier import Classifier
 from brinell.models.state import evaluating, same_random_state

@@ -84,6 +84,7 @@ def _facts(audit: "Audit") -> dict[str, str]:
     """What was measured, as properties of the suite."""
     facts = audit.record.settings
     rates = {"clean_accuracy": audit.clean_accuracy, "robust_accuracy": audit.robust_accuracy}
+    rates |= {} if audit.certified_accuracy is None else {"certified_accuracy": audit.certified_accuracy}
     ends = {
         f"{name}{end}": f"{value:.6g}"
         for name, rate in rates.items()

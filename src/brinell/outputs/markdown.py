@@ -86,6 +86,8 @@ def _numbers(audit: "Audit") -> Iterator[str]:
     yield _row("clean accuracy", *_rate(audit.clean_accuracy))
     value, *more = _rate(audit.robust_accuracy)
     yield _row("**robust accuracy, at most**", f"**{value}**", *more)
+    if audit.certified_accuracy is not None:
+        yield _row("certified, so at least", *_rate(audit.certified_accuracy))
 
 
 def _rate(rate: "Rate") -> tuple[str, str, str]:

@@ -70,6 +70,8 @@ def _metrics(audit: "Audit") -> Iterator[tuple[str, float]]:
 def _numbers(audit: "Audit") -> "Iterator[tuple[str, Rate | GroupGap]]":
     yield "clean_accuracy", audit.clean_accuracy
     yield "robust_accuracy", audit.robust_accuracy
+    if audit.certified_accuracy is not None:
+        yield "certified_accuracy", audit.certified_accuracy
     for name in audit.record.settings.data.groups:
         shown = re.sub(r"[^\w. -]", "_", name)  # what MLflow allows
         yield f"worst_group.{shown}", audit.worst_group(name).robust_accuracy

@@ -102,6 +102,11 @@ def _how_sure(record: "AuditRecord") -> Answer:
     robust = record.robust.rate
     bound = f"{percent(robust.value)} is an upper bound: a stronger attack may break more."
     bound = bound if robust.hits else "Nothing stands, so no stronger attack could break more."
+    if record.certified is not None:
+        bound += (
+            f" {percent(record.certified.rate.value)} is a lower bound: of these rows it is proved that nothing in the "
+            "threat set changes them. The truth lies between."
+        )
     verdict = record.diagnosis.verdict if record.diagnosis else None
     short = (
         f"{bound} For other rows of the same kind the number lies between {percent(robust.low)} and "

@@ -59,8 +59,10 @@ class Linf(Ball):
         grey image would else change nothing (the paper's own code draws again until something changes)."""
         x, x_adv, size = grid(at.x), grid(at.x_adv), sides(grid(at.x), share)
         way = signs(x, luck)
-        far = at.bounds.clip(x + self.eps * way)
-        idle = (middle(far, size, luck) == middle(x_adv, size, luck)).all(1)
+        there, now = middle(x, size, luck), middle(x_adv, size, luck)
+        idle = (
+            at.bounds.picked(x, lambda side: middle(side, size, luck)).clip(there + self.eps * flat(way)) == now
+        ).all(1)
         far = at.bounds.clip(x + self.eps * torch.where(per_row(idle, x), -way, way))
         return torch.where(within(x, size, luck), far, x_adv).reshape(at.x.shape)
 

@@ -16,6 +16,10 @@ _STEPS = 20  # of a walk: short and with falling steps, as in the default cascad
 _LEVEL = 0.01
 _NAME = "what gradients leave stands against queries"
 
+UNSEEN = Finding(
+    name=_NAME, outcome="skipped", figures="no cascade was run; an audit counts what queries break after gradients."
+)
+
 
 class Late(NamedTuple):
     """Attacks that also look where no gradient leads, after others that only follow gradients.

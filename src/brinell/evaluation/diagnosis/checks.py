@@ -57,6 +57,11 @@ def slopeless(trial: Trial) -> str:
     return "the model gives no gradient." if trial.slopeless else ""
 
 
+def hopeless(trial: Trial) -> str:
+    """The model is no better than chance: that little moves its answers is no sign of hidden gradients."""
+    return trial.chance if trial.chance and not trial.slopeless else ""
+
+
 def random(trial: Trial) -> str:
     """Two passes over one row differ."""
     return "" if trial.steady else "the output is random."

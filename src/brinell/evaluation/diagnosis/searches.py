@@ -8,7 +8,7 @@ from torch import Tensor
 from brinell.attacks import FGSM, PGD
 from brinell.attacks.starts import structured, uniform
 from brinell.case import Case
-from brinell.evaluation.diagnosis.checks import STAND_IN, Seen, check, slopeless
+from brinell.evaluation.diagnosis.checks import STAND_IN, Seen, check, hopeless, slopeless
 from brinell.evaluation.diagnosis.trial import (
     MARGIN,
     STEPS,
@@ -25,6 +25,14 @@ from brinell.judge import judge
 from brinell.rows import per_row
 
 _DEAR = 2  # queries for the time that a gradient takes: a forward pass each, and the making of a proposal
+_CHANCE = (
+    "Accuracy near chance: the model gives most inputs one answer, right or wrong, and knows hardly another that an "
+    "attack could lead to. What stands does not stand because it is robust."
+)
+_MEND = (
+    "Mend the accuracy first: weights that were not loaded, another normalisation, labels in another order, or a "
+    "training that collapsed. Then audit again."
+)
 _RADII = (2.0, 4.0, 8.0, 16.0, 64.0, 256.0)  # times eps, as far as the bounds allow
 
 
@@ -96,7 +104,7 @@ def _block(case: Case, done: float) -> Tensor:
     cause="The attack stands still: there is no gradient to follow, or it does not lead upward.",
     remedy=f"Give layers that cut or distort the gradient a stand-in, {STAND_IN}; or average over randomness with "
     "EOT(net).",
-    unless=(slopeless,),
+    unless=(slopeless, hopeless),
 )
 def steps_gain(trial: Trial) -> Seen:
     """The steps of an attack raise the margin above that of the point where they start."""
@@ -138,7 +146,11 @@ def large_eps_breaks(trial: Trial) -> Seen:
     found = _widening(trial)
     stands = int((~found.broken).sum())
     figures = f"with any eps up to the width of the bounds, {share(stands, len(found.broken))} still stand."
-    return Seen(figures, "ok" if surely_above(stands, len(found.broken), trial.level) <= 0.05 else "failed")
+    if surely_above(stands, len(found.broken), trial.level) <= 0.05:
+        return Seen(figures, "ok")
+    if trial.chance:
+        return Seen(f"{trial.chance} {figures[0].upper()}{figures[1:]}", "warning", _CHANCE, _MEND)
+    return Seen(figures, "failed")
 
 
 def _widening(trial: Trial) -> Searched:

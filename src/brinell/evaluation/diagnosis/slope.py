@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from brinell.case import Case
-from brinell.evaluation.diagnosis.checks import STAND_IN, Seen, check, inexact, random, slopeless, substituted
+from brinell.evaluation.diagnosis.checks import STAND_IN, Seen, check, hopeless, inexact, random, slopeless, substituted
 from brinell.evaluation.diagnosis.trial import (
     MARGIN,
     Trial,
@@ -39,6 +39,7 @@ _NO_GRADIENTS = (
     "the margin has a slope",
     cause="Rounding, comparisons, clipping or saturated units leave no gradient, so that attacks stand still.",
     remedy=_NO_GRADIENTS,
+    unless=(hopeless,),
 )
 def exists(trial: Trial) -> Seen:
     """The margin has a slope that is not zero."""
@@ -70,7 +71,7 @@ def _crossing(trial: Trial) -> tuple[Tensor, Tensor]:
     "clipped. Attacks that climb the cross-entropy stand still.",
     remedy='Use attacks on the margin (objective="margin"), which scaling does not change, or divide the logits by a '
     "constant: no decision changes by that.",
-    unless=(slopeless,),
+    unless=(slopeless, hopeless),
 )
 def of_cross_entropy(trial: Trial) -> Seen:
     """Cross-entropy has a slope: the softmax does not saturate."""
@@ -88,7 +89,7 @@ def of_cross_entropy(trial: Trial) -> Seen:
     cause="Units are saturated at the data: a steep sigmoid or tanh, clipping, or soft thresholds at the input.",
     remedy=f"Give the layer a gentler stand-in for the backward pass, {STAND_IN}; start from random points, and add an "
     "attack that needs no gradients.",
-    unless=(slopeless,),
+    unless=(slopeless, hopeless),
 )
 def everywhere(trial: Trial) -> Seen:
     """At the data, most of the inputs that the margin depends on elsewhere have a slope."""
@@ -166,7 +167,7 @@ def _disagreeing(case: Case) -> Tensor:
     "rounding, or a training that bent it about its data (single-step training does, arXiv:2007.02617).",
     remedy=f"Smooth the backward pass with a gentle version of the layer: {STAND_IN}; use many starts, and add an "
     "attack that needs no gradients.",
-    unless=(slopeless, random, substituted),
+    unless=(slopeless, random, substituted, hopeless),
 )
 def reaches(trial: Trial) -> Seen:
     """A small step along the slope gains about what the slope promises."""
@@ -199,7 +200,7 @@ def _stepped(case: Case, direction: Tensor, length: float = _REACH) -> Tensor:
     cause="The gradient points nowhere: it is shattered, drawn at random or belongs to something else.",
     remedy=f"Find the layer that breaks it and give it a stand-in, {STAND_IN}; for a random network use EOT(net); and "
     "add an attack that needs no gradients.",
-    unless=(slopeless,),
+    unless=(slopeless, hopeless),
 )
 def beats_noise(trial: Trial) -> Seen:
     """A step along the gradient gains more than a random step of the same length."""

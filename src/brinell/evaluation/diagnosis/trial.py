@@ -34,11 +34,12 @@ class Searched(NamedTuple):
 @dataclass
 class Trial:
     """Rows under examination: ``case`` has rows that the model gets right; ``level`` is that of every test;
-    ``attacked`` is how many of them are attacked."""
+    ``attacked`` is how many of them are attacked; ``chance`` says in words that the model is no better than chance."""
 
     case: Case
     level: float
     attacked: int
+    chance: str = ""
 
     def __len__(self) -> int:
         return len(self.case)

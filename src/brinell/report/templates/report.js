@@ -5,7 +5,11 @@
   const at = (path) => path.split(".").reduce((value, key) => value[key], data);
   const percent = d3.format(".1%");
   const whole = d3.format(",");
-  const short = (text, most) => (text.length > most ? text.slice(0, Math.max(1, most - 1)) + "…" : text);
+  // Cut ahead of the middle: names such as "Speed limit (60km/h)" differ at their ends.
+  const short = (text, most) => {
+    const tail = Math.floor(((most - 1) * 2) / 3);
+    return text.length > most ? text.slice(0, Math.max(1, most - 1 - tail)) + "…" + text.slice(text.length - tail) : text;
+  };
   const style = { fontSize: "12px", fontFamily: "inherit", color: "var(--quiet)" };
   const shares = { domain: [0, 1], ticks: 5, tickFormat: "%", label: null, grid: true };
 
@@ -32,7 +36,7 @@
 
   function rates(rows, width) {
     return Plot.plot({
-      width, height: 104, style, marginLeft: 58, marginRight: 22, marginTop: 6, marginBottom: 24, x: shares,
+      width, height: 30 + 37 * rows.length, style, marginLeft: 58, marginRight: 22, marginTop: 6, marginBottom: 24, x: shares,
       y: { label: null, tickSize: 0, padding: 0.35, domain: rows.map((row) => row.name) },
       marks: [
         Plot.barX(rows, { y: "name", x1: 0, x2: 1, fill: "var(--track)", rx: 3 }),
@@ -125,8 +129,7 @@
 
   function groups(rows, width) {
     const keyed = rows.map((row) => ({ ...row, key: row.small ? `${row.group} *` : row.group }));
-    const { marginLeft, tickFormat: cut } = words(keyed.map((row) => row.key), width);
-    const tickFormat = (key) => (key.endsWith(" *") && cut(key) !== key ? `${cut(key).slice(0, -3)}… *` : cut(key));
+    const { marginLeft, tickFormat } = words(keyed.map((row) => row.key), width);
     return Plot.plot({
       width, height: 40 + 28 * rows.length, style, marginLeft, marginRight: 22, marginTop: 8, x: shares,
       y: { label: null, tickSize: 0, tickFormat, domain: keyed.map((row) => row.key) },
@@ -150,7 +153,8 @@
     const slanted = longest * 7 > side;
     const deep = slanted ? 20 + longest * 7 : 34;
     const dark = (cell) => cell.rows / most > 0.45;
-    const axis = { domain: found.classes, tickSize: 0, tickFormat };
+    const apart = Math.ceil(11 / side); // names that would lie on one another are left out
+    const axis = { domain: found.classes, tickSize: 0, tickFormat, ticks: found.classes.filter((_, i) => i % apart === 0) };
     return Plot.plot({
       width: marginLeft + 10 + side * found.classes.length, height: 8 + deep + side * found.classes.length, style,
       marginLeft, marginRight: 10, marginTop: 8, marginBottom: deep, padding: 0.06,
