@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from brinell.api import training_cost
+from brinell.api.reading import read_for
 from brinell.choosing import rules
 from brinell.choosing.rules import Rule, speaking
 from brinell.choosing.situation import Situation
 from brinell.choosing.words import in_words
-from brinell.data import Source, labels, read
+from brinell.data import Source, labels
 from brinell.defenses import RECIPES, Recipe, Standard, TrainingCost
 from brinell.errors import InputError
 from brinell.models import Classifier
@@ -125,7 +126,7 @@ def advise(
     steps by a copy of it, so that its cost is measured. threat: the set to use, if that is decided. names: what stands
     for model and data in the commands. Raises InputError, InputTypeError."""
     situation = situation or Situation()
-    source = None if data is None else read(data, None, progress)
+    source = None if data is None else read_for(model, data, None, progress)
     if source is not None:
         situation = _seen(situation, source)
     traits, names, filled = situation.traits(), names or Names(), partial(_filled, situation, model)

@@ -73,6 +73,9 @@ AUDIT = (  # words of the command, behind model, data and threat set
 )  # fmt: skip
 
 AUDITS = (  # whole commands besides, from their words
+    Rule("--certify ibp", "A proof from below beside the attacks from above: the truth lies between. They are close "
+         "only for models that were trained for it (IBP).", ("arXiv:1810.12715",),
+         {"proof": (True,), "set": ("linf", "l2", "l1")}),
     Rule("--attack Square:queries=5000", "What the attacker of this situation, who sees scores alone, reaches with "
          "5,000 queries: a comparison, and no reason to trust in hidden weights.", ("arXiv:1912.00049",),
          {"knows": ("scores",), "set": ("linf", "l2")}),
@@ -119,16 +122,18 @@ NOTES = (
          "from answers, or are guessed at.", (EVALUATING, "arXiv:1602.02697"),
          {"knows": ("scores", "labels", "nothing")}),
     Rule("A detector is part of the model", "Ten published detectors of ten fell to attackers who knew of them. First "
-         "ask what the classifier does without it; then attack both at once, and count false alarms on clean rows.",
+         "ask what the classifier does without it; then attack both at once, and count false alarms on clean rows. "
+         "FeatureSqueezing, in Python, is audited so.",
          ("arXiv:1705.07263", ADAPTIVE), {"wants": ("undetected",)}),
     Rule("Look at the groups", "Mean robustness hides who breaks first; the audit shows every group with an interval, "
          'and --require "worst_group:{group}>=0.5" makes it a demand.', ("arXiv:2006.12621",), {"groups": (True,)}),
     Rule("More rows help more than a better recipe", "Robust generalisation needs more data than clean accuracy does; "
          "with fewer than 10,000 rows look for more, or augment.", ("arXiv:1804.11285",), {"rows": ("few",)}),
-    Rule("No certificate here", "Proofs are there for linf (IBP) and l2 (smoothing); for this set there are "
-         "measurements alone.", (), {"proof": (True,), "set": ("l1", "l0")}),
+    Rule("No certificate here", "Proofs are there for linf, l2 and l1; for this set there are measurements alone.", (),
+         {"proof": (True,), "set": ("l0",)}),
     Rule("Clean accuracy will fall", "By how much depends on the data and on eps; brinell tradeoff measures it.",
          ("arXiv:1805.12152", TRADES_PAPER)),
-    Rule("Rounding, compressing and resizing inputs are no defense", "Each fell once the attack took it into account.",
+    Rule("Rounding, compressing and resizing inputs are no defense", "Each fell once the attack took it into account. "
+         "brinell audit --sanitise shows the static number beside the adaptive one.",
          ("arXiv:1802.00420", ADAPTIVE), IMAGE),
 )  # fmt: skip
