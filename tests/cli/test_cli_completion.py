@@ -62,7 +62,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("brinell a", ["audit", "attack", "attacks"]),
+        ("brinell a", ["advise", "audit", "attack", "attacks"]),
         ("brinell attack P", ["PGD"]),
         ("brinell attack Basin", ["BasinHopping"]),
         ("brinell audit m.py:f digits linf", ["linf:8/255", "linf:0.3"]),

@@ -117,7 +117,7 @@ def test_choices_that_every_recipe_has_reach_the_training(run: Run, more_rows: s
     pairs = ["average=0.9", "by=class", "held_out=1/5", "optimizer=sgd", "weight_decay=1e-4", "schedule=cosine",
              "augment=shift:most=1", "augment=Noise:sigma=0.01", "class_weights=balanced", "attack_mode=train",
              "accumulate=2", "precision=bfloat16", "patience=none", "checkpoint=1"]  # fmt: skip
-    ended = run(*words, *(word for pair in pairs for word in ("-t", pair)), "--out", "h")
+    ended = run(*words, *(word for pair in pairs for word in ("--training", pair)), "--out", "h")
     assert (ended.code, ended.err) == (0, "")
     log = log_of("h")
     assert log.options == {

@@ -20,7 +20,7 @@ def others(workshop: Path) -> str:
 
 
 def test_from_data_to_a_picture(run: Run, others: str) -> None:
-    words = (*TOY, "--recipe", "PGDTraining", "--over", "steps=1,2", "-p", "warmup=0", "--test", others)
+    words = (*TOY, "--recipe", "PGDTraining", "--over", "steps=1,2", "--parameter", "warmup=0", "--test", others)
     ended = run(*words, *QUICK, "--n", 90, "--test-n", 30, "--out", "t", "--json")
     assert ended.code == 0, ended.err
     facts = json.loads(ended.out)

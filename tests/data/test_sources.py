@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from brinell.data import Arrays, Grouped, Mapped, Selected, Source, bounds_of, classes_of, follow, labels, read
-from brinell.data.sources import Relabelled
+from brinell.data.relabelled import Relabelled
 from brinell.errors import InputError, InputTypeError
 
 N = 11

@@ -14,7 +14,7 @@ import brinell as br
 from brinell.data import Arrays, columns_of, read
 from brinell.evaluation import read_demands, read_record, summary
 from brinell.evaluation.labels import Label, labels_of
-from brinell.evaluation.record import as_json
+from brinell.facts import as_json
 from helpers import Space, problem
 
 CLASSES = ("stop sign", "<script>", "yield")

@@ -84,11 +84,7 @@ def audit(
                 facts["spread"] = _spread(done, range(seed, seed + seeds), audit_with)
         answers = [demand.check(done) for demand in asked.demands]
         tables.say_answers(answers)
-    if answers:
-        facts["demands"] = [answer.facts() for answer in answers]
-    if as_json:
-        output.print_json(facts)
-    _end(answers)
+    _end(answers, facts if as_json else None)
 
 
 def _facts(done: "Audit", report: Path | None, wanted: bool) -> dict[str, Any]:
@@ -113,8 +109,12 @@ def _spread(done: "Audit", seeds: range, audit_with: "Callable[..., Audit]") -> 
     return found.facts()
 
 
-def _end(answers: "list[Answer]") -> None:
-    """Raise MissedError where a demand is missed."""
+def _end(answers: "list[Answer]", facts: dict[str, Any] | None) -> None:
+    """Print the facts as JSON, where that is wanted. Raises MissedError where a demand is missed."""
+    from brinell.cli import output
+
+    if facts is not None:
+        output.print_json(facts | ({"demands": [answer.facts() for answer in answers]} if answers else {}))
     if missed := [answer for answer in answers if not answer.met]:
         raise MissedError("\n".join(map(str, missed)))
 
