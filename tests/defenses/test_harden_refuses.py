@@ -62,8 +62,8 @@ def test_numbers_of_a_recipe_that_make_no_sense_are_refused(
 
 
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)
-def test_only_the_warmup_may_be_none_at_all_and_at_most_all(kind: Callable[..., Recipe], name: str) -> None:
-    allowed, refused = (0, 1.5) if name == "warmup" else (2, 0)
+def test_only_shares_may_be_none_at_all_and_at_most_all(kind: Callable[..., Recipe], name: str) -> None:
+    allowed, refused = {"warmup": (0, 1.5), "clean": (0, 1.5), "regularize": (0, -0.5)}.get(name, (2, 0))
     kind(**{name: allowed})
     with pytest.raises(InputError, match=f"{name} is {refused}"):
         kind(**{name: refused})
