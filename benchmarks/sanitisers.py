@@ -71,7 +71,7 @@ def _audits(target: Target, quick: bool) -> Iterator[tuple[str, ...]]:
         audit = br.audit(guard(target), (target.x, target.y), target.threat, effort="quick")
         static, alarms = audit.static_accuracy, audit.false_alarms
         yield (
-            f"{target.name}, {target.threat}", name, str(len(target.x)), _percent(audit.clean_accuracy),
+            f"{target.name}, linf:{target.threat.eps:.3g}", name, str(len(target.x)), _percent(audit.clean_accuracy),
             _percent(alarms) if alarms else "", _percent(static) if static else "", _percent(audit.robust_accuracy),
             str(audit.verdict),
         )  # fmt: skip
@@ -84,7 +84,8 @@ def _percent(rate: br.Rate) -> str:
 def _targets(n: int, quick: bool) -> Iterator[Target]:
     bare = undefended(n, quick)
     held = bare.x if quick else read(data_name()).block(slice(n, n + _HELD))[0]
-    yield Target("MNIST, undefended", bare.model, bare.x, bare.y, held, br.Linf(0.1))
+    for eps in (0.1,) if quick else (0.1, 0.3):
+        yield Target("MNIST, undefended", bare.model, bare.x, bare.y, held, br.Linf(eps))
     if quick:
         return
     yield from _signs(n)

@@ -1,9 +1,8 @@
-"""`brinell certify`, and `brinell audit --certify`."""
+"""`brinell certify`."""
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from workshop import Run, arrays, margins
 
@@ -73,17 +72,3 @@ def test_a_layer_without_bounds(run: Run) -> None:
     ended = run("certify", "norm.py:net", "toy.npz", "linf:0.05")
     assert ended.code == 2
     assert "layer '1' (LayerNorm), step 2 of 3 of the network, after layer '0' (Linear)" in ended.err
-
-
-def test_an_audit_with_both_bounds(run: Run) -> None:
-    ended = run("audit", *TOY, "--attack", "FGSM", "--certify", "ibp", "--out", "a", "--no-diagnose")
-    assert ended.code == 0
-    assert "The truth lies between." in ended.out
-    audit = br.load_audit("a")
-    assert audit.certified_accuracy == br.Rate(proved(), 120)
-    assert f"{proved() / 120:.1%}" in ended.out.partition("Clean accuracy")[2]
-    assert run("verify", "a").code == 0
-    wrong = run("audit", *TOY, "--certify", "smoothing", "--out", "b")
-    assert wrong.code == 2
-    assert "certifies the smoothed model" in wrong.err
-    np.testing.assert_array_equal(audit.table["certified"].to_numpy(), margins(arrays("toy.npz")["x"]) > 0.4 + 1e-4)

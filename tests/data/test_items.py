@@ -7,7 +7,7 @@ import torch
 from pictures import pixels
 from PIL import Image
 
-from brinell.data import Frame, Source, classes_of, labels, read, read_dataset
+from brinell.data import Frame, Source, classes_of, columns_of, labels, read, read_dataset
 from brinell.errors import InputError, InputTypeError
 
 N = 5
@@ -202,3 +202,8 @@ def test_torch_data_sets_that_are_refused(dataset, fields, says):
 def test_a_stream_is_a_type_error():
     with pytest.raises(InputTypeError, match="not streamed"):
         read_dataset(iter(ITEMS))
+
+
+def test_fields_of_one_number_each_name_the_columns(animals):
+    assert columns_of(read(table(age=[30.0, 41.0], hours=[40.0, 20.0], label=[0, 1]))) == ("age", "hours")
+    assert columns_of(read(animals)) is None

@@ -17,7 +17,19 @@ import torch
 from pictures import pixels
 from PIL import Image
 
-from brinell.data import adult, bounds_of, cifar10, classes_of, fashion, fetch, gtsrb, labels, read, read_dataset
+from brinell.data import (
+    adult,
+    bounds_of,
+    cifar10,
+    classes_of,
+    columns_of,
+    fashion,
+    fetch,
+    gtsrb,
+    labels,
+    read,
+    read_dataset,
+)
 from brinell.data.shelf import cache_folder
 from brinell.errors import InputError, InputMissingError
 
@@ -150,6 +162,7 @@ def check_people(x, y, source, train):
     torch.testing.assert_close(x[0], torch.tensor([22 / 73, 12 / 15, 2174 / 99_999, 0, 39 / 98]))
     assert (source.groups["sex"].tolist(), source.groups["race"].tolist()) == (["Male", "Female"], ["White", "Other"])
     assert classes_of(source) == ("<=50K", ">50K")
+    assert columns_of(source) == ("age", "education-num", "capital-gain", "capital-loss", "hours-per-week")
 
 
 CHECKS = {"fashion-mnist": check_clothes, "cifar10": check_small, "gtsrb": check_signs, "adult": check_people}

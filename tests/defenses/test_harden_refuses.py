@@ -46,9 +46,9 @@ def test_a_frozen_model_is_refused() -> None:
         harden(br.Standard(), model)
 
 
-NUMBERS = [
+NUMBERS = [  # those of IBP may be 0: see test_ibp_recipe.py
     (kind, field.name) for kind in br.RECIPES.values()
-    for field in fields(kind) if field.name != "recipe"  # type: ignore[arg-type]
+    for field in fields(kind) if field.name != "recipe" and kind is not br.IBP  # type: ignore[arg-type]
 ]  # fmt: skip
 
 

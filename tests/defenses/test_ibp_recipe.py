@@ -97,10 +97,23 @@ def test_batchnorm_remembers_the_middles() -> None:
     assert int(layer.num_batches_tracked) == 1  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["warmup", "rel_eps", "clean", "regularize"])
+def test_numbers_that_make_no_sense(name: str) -> None:
+    for value in (-1.0, float("nan"), float("inf"), *([2.0] if name in ("warmup", "clean") else [])):
+        with pytest.raises(InputError, match=f"{name} is {value}"):
+            br.IBP(**{name: value})  # type: ignore[arg-type]
+
+
+def test_bounds_stay_exact_where_passes_are_in_bfloat16() -> None:
+    model = normed()
+    case = batch(model)
+    plain = br.IBP().backward(case, 0.5)
+    again = normed()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(br.IBP().backward(batch(again), 0.5), plain)
+
+
 def test_wrong_use() -> None:
-    for wrong in ({"warmup": 2.0}, {"rel_eps": 0.0}, {"clean": -1.0}, {"regularize": -1.0}):
-        with pytest.raises(InputError, match=next(iter(wrong))):
-            br.IBP(**wrong)  # type: ignore[arg-type]
     net = nn.Sequential(nn.Linear(toys.VALUES, 8), nn.LayerNorm(8), nn.Linear(8, 2))
     with pytest.raises(UnsupportedLayerError, match=r"layer '1' \(LayerNorm\), step 2 of 3"):
         br.harden(br.Classifier(net, bounds=(0, 1)), toys.toy(), toys.EPS, recipe=br.IBP(), epochs=1)

@@ -148,6 +148,7 @@ def test_every_output_has_both_bounds(audit: br.Audit, tmp_path: Path) -> None:
     assert '<th scope="col">Certified</th>' in page
     assert f"| certified, so at least | {share} |" in br.render(audit, "markdown")
     assert "certified_accuracy.low" in br.render(audit, "junit")
+    assert "certificate=br.IntervalBounds(), effort=&#39;quick&#39;" in page
 
 
 def test_the_certificate_changes_no_other_number(audit: br.Audit, rows: tuple[Tensor, Tensor]) -> None:

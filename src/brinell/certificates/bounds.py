@@ -44,7 +44,6 @@ class IntervalBounds(Method):
             for x, y in zip(torch.split(case.x, case.batch), torch.split(case.y, case.batch), strict=True):
                 below = margins(case.model, x.double(), y, case.threat, bounds=case.model.bounds, how=how)
                 parts.append(below.scatter(1, y[:, None], float("inf")).amin(1))
-                how.bent.clear()
         least = torch.cat(parts)
         prediction = predictions(logits_of(case.model, case.x, case.batch), case.y)
         return Proof(least > 0, prediction, least)

@@ -25,8 +25,8 @@ class Ends(NamedTuple):
 def walk(net: nn.Module, x: Interval, how: Arithmetic) -> Ends:
     """Take the interval of the inputs through the network, layer by layer, up to its last linear layer.
 
-    net: in eval mode, or with ``how.moments`` for its BatchNorms. Raises UnsupportedLayerError, which names the layer
-    and where it stands."""
+    BatchNorms in train mode go by the middles of the batch (``how.moments``). Raises UnsupportedLayerError, which names
+    the layer and where it stands."""
     if type(net) in MODULES:
         net = nn.Sequential(net)
     graph = trace(net)
@@ -35,6 +35,7 @@ def walk(net: nn.Module, x: Interval, how: Arithmetic) -> Ends:
     exit_ = _logits(places[-1].args[0])
     last = layers[str(exit_.target)] if exit_.op == "call_module" else None
     final = exit_ if last is not None and kind(last) is nn.Linear and len(exit_.users) == 1 else None
+    last_reader = {given: node for node in places for given in node.all_input_nodes}
     values: dict[fx.Node, Any] = {}
     for node in places[:-1]:
         if node is final:
@@ -44,11 +45,12 @@ def walk(net: nn.Module, x: Interval, how: Arithmetic) -> Ends:
             _check_rows(values[node], x)
         except NoRuleError as problem:
             raise UnsupportedLayerError(f"{_where(node, places, layers)}: {problem}. {_REMEDY}") from problem
+        for given in node.all_input_nodes:
+            if last_reader[given] is node:
+                del values[given]  # so that memory does not grow with the depth
     if final is not None:
         assert isinstance(last, nn.Linear)
-        entering = final.args[0]
-        assert isinstance(entering, fx.Node)
-        return Ends(values[entering], last)
+        return Ends(values[final.all_input_nodes[0]], last)
     return Ends(values[exit_])
 
 
@@ -113,7 +115,7 @@ def _pass(
         layer = layers[str(node.target)]
         rule = _known(MODULES.get(kind(layer)))
         _check_in_place(node, getattr(layer, "inplace", False), layers)
-        return rule(how, layer, *args, **named)
+        return rule(how, layer, *args, *named.values())
     if node.op == "call_method":
         return _known(METHODS.get(str(node.target)))(how, *args, **named)
     rule = _known(FUNCTIONS.get(node.target))

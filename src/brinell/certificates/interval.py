@@ -102,11 +102,16 @@ class Arithmetic:
     unit: the unit roundoff of the network; its ends then enclose what it computes in its own precision, in whatever
         order it sums. 0: those of real numbers, as training wants them.
     moments: mean and variance by which BatchNorms in train mode have just normalised.
-    bent: collects the intervals that enter activations."""
+    bent: the intervals that enter activations, in training."""
 
     unit: float = 0.0
     moments: Moments = field(default_factory=dict)
     bent: list[Interval] = field(default_factory=list)
+
+    def note(self, x: Interval) -> None:
+        """Remember what enters an activation, where a regulariser may ask for it."""
+        if not self.unit:
+            self.bent.append(x)
 
     def gamma(self, terms: int) -> float:
         """The most that a sum of so many products can err, relative to the sum of their absolute values.

@@ -24,7 +24,9 @@ def margins(
     check_threat(threat)
     if type(model).forward is not Classifier.forward:
         raise UnsupportedLayerError(f"{type(model).__name__} has a forward of its own, which no bounds are known for.")
-    return merge(walk(model.net, _normalized(model, enclose(x, threat, bounds, how), how), how), y, how)
+    with torch.autocast(x.device.type, enabled=False):
+        box = enclose(x, threat, bounds, how)
+        return merge(walk(model.net, _normalized(model, box, how), how), y, how)
 
 
 def check_threat(threat: Threat) -> None:

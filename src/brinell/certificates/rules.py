@@ -126,7 +126,7 @@ def bent(way: Callable[..., Tensor]) -> Rule:
     """An activation that never falls and is computed without rounding."""
 
     def rule(how: Arithmetic, x: Interval, *args: Any, **named: Any) -> Interval:
-        how.bent.append(x)
+        how.note(x)
         return Interval(way(x.low, *args, **named), way(x.high, *args, **named))
 
     return rule
@@ -136,7 +136,7 @@ def rising(way: Callable[..., Tensor]) -> Rule:
     """An activation that never falls."""
 
     def rule(how: Arithmetic, x: Interval, *args: Any, **named: Any) -> Interval:
-        how.bent.append(x)
+        how.note(x)
         return _smooth(how, way(x.low, *args, **named), way(x.high, *args, **named))
 
     return rule
@@ -146,7 +146,7 @@ def valley(way: Callable[..., Tensor], lowest: float) -> Rule:
     """An activation that falls until ``lowest`` and rises after it."""
 
     def rule(how: Arithmetic, x: Interval, *args: Any, **named: Any) -> Interval:
-        how.bent.append(x)
+        how.note(x)
         bottom = torch.minimum(torch.maximum(x.low, torch.full_like(x.low, lowest)), x.high)
         low, left, right = (way(value, *args, **named) for value in (bottom, x.low, x.high))
         return _smooth(how, low, torch.maximum(left, right))
@@ -171,7 +171,7 @@ def prelu(how: Arithmetic, x: Interval, weight: Tensor) -> Interval:
     """``F.prelu``: a slope for all channels or one for each."""
     if (weight < 0).any():
         raise NoRuleError("its slope is below 0, so that it does not rise everywhere")
-    how.bent.append(x)
+    how.note(x)
     slope = weight.to(x.like).reshape(-1, *[1] * max(x.like.dim() - 2, 0))
     low, high = (torch.where(end > 0, end, end * slope) for end in (x.low, x.high))
     return _smooth(how, low, high)

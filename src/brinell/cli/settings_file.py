@@ -16,6 +16,7 @@ _EXAMPLES = {
     "sanitise": "[\"jpeg:quality=75\"]", "data": "data.npz", "n": "1000",
     "group": "[class]", "threat": "linf:8/255", "target": "0", "effort": "standard", "budget": "5m",
     "attack": '["PGD:steps=100,restarts=2"]', "alone": "true", "examples_from": "theirs.npz", "diagnose": "false",
+    "certify": "ibp",
     "seed": "0", "seeds": "3", "batch_size": "128", "require": '["robust_accuracy>=0.5", sound]', "out": "runs/first",
     "resume": "true", "examples": "none", "report": "report.html", "json": "true",
 }  # fmt: skip

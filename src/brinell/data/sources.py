@@ -55,17 +55,10 @@ class Arrays:
     """
 
     def __init__(
-        self,
-        x: object,
-        y: object,
-        *,
-        groups: Mapping[str, object] | None = None,
-        name: str = "arrays",
-        scale: float = 1.0,
-        bounds: Any = None,
-        classes: Sequence[str] | None = None,
+        self, x: object, y: object, *, groups: Mapping[str, object] | None = None, name: str = "arrays",
+        scale: float = 1.0, bounds: Any = None, classes: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.name = name
         self.classes = _texts(classes)
         self.columns = _texts(getattr(x, "columns", None) if columns is None else columns)

@@ -58,6 +58,7 @@ def _command(facts: "Settings") -> str:
     words += _effort(facts)
     words += ["--alone"] if facts.alone else []
     words += [] if facts.diagnose else ["--no-diagnose"]
+    words += ["--certify", "ibp"] if facts.certificate is not None else []
     words += ["--examples", facts.examples] if facts.examples != "all" else []
     words += ["--seed", str(facts.seed), "--batch-size", str(facts.batch), "--out", "runs/again"]
     return shlex.join(words).replace(" --", " \\\n  --")  # an option a line
@@ -91,11 +92,13 @@ def _call(facts: "Settings") -> str:
         how = f"cascade=({''.join(f'{_as_value(attack)}, ' for attack in own).strip()})"
     target = _target(facts.goal)
     goal = "" if not target else f"goal=br.Toward({'labels' if target == 'many' else target}), "
+    proof = "certificate=br.IntervalBounds(), " if facts.certificate is not None else ""
     given = "examples_from=..., " if any(attack.kind == "ExamplesFrom" for attack in facts.cascade) else ""
     groups = f"groups={{{', '.join(f'{name!r}: ...' for name in facts.data.groups if name != 'class')}}}, "
     groups = "" if groups == "groups={}, " else groups
     more = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    return f'br.audit(model, data, br.threat({facts.threat!r}), {goal}{groups}{given}{how}, {more}, out="runs/again")'
+    who = f"{goal}{groups}{given}{proof}"
+    return f'br.audit(model, data, br.threat({facts.threat!r}), {who}{how}, {more}, out="runs/again")'
 
 
 def _as_value(attack: "AttackFacts") -> str:
