@@ -34,8 +34,9 @@ def test_every_option_reaches_the_situation(run: Run) -> None:
     more_told = {"proof": True, "cores": 3, "gpu": False}
     assert {name: facts["situation"][name] for name in told | more_told} == told | more_told
     assert facts["threat"]["what"] == "l2:0.7"
-    assert [shlex.split(each["what"])[4] for each in facts["audits"]] == ["l2:0.7", "l2:0.7"]
-    assert "Square:queries=5000" in facts["audits"][1]["what"]
+    audits = [shlex.split(each["what"]) for each in facts["audits"]]
+    assert {words[4] for words in audits} == {"l2:0.7"}
+    assert [words[5:] for words in audits[1:]] == [["--certify", "ibp"], ["--attack", "Square:queries=5000"]]
     assert json.loads(run("advise", "--gpu", "--json").out)["situation"]["gpu"] is True
 
 
