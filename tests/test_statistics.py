@@ -5,7 +5,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.special import betaincinv
 from scipy.stats import binom, binomtest
 
 from brinell.statistics import LEVEL, Gap, Interval, Rate, gap, simultaneous
@@ -38,18 +37,6 @@ def test_the_intervals_are_those_of_scipy(hits: int, n: int, level: float) -> No
     assert exact(hits, n, level) == pytest.approx(tuple(test.proportion_ci(level, method="exact")), abs=1e-9)
     wilson = Rate(hits, n, level).wilson
     assert wilson == pytest.approx(tuple(test.proportion_ci(level, method="wilson")), abs=1e-9)
-
-
-@pytest.mark.parametrize("level", [0.5, 0.95, 1 - 0.05 / 43, 1 - 0.05 / 10_000, 1 - 1e-9])
-@pytest.mark.parametrize("n", [1, 2, 31, 997, 12_630, 400_000])
-def test_exact_ends_are_quantiles_of_the_beta_distribution(n: int, level: float) -> None:
-    """Clopper and Pearson 1934, by scipy: for any level that groups bring, from no hit to all."""
-    hits = np.unique(np.concatenate([np.arange(6), n - np.arange(6), np.linspace(0, n, 23).astype(int)]).clip(0, n))
-    tail = (1 - level) / 2
-    for k in hits.tolist():
-        rate = Rate(k, n, level)
-        assert rate.low == pytest.approx(betaincinv(k, n - k + 1, tail) if k else 0.0, abs=1e-12, rel=1e-8)
-        assert rate.high == pytest.approx(1 - betaincinv(n - k, k + 1, tail) if k < n else 1.0, abs=1e-12)
 
 
 def test_known_values() -> None:

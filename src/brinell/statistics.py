@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ SMALL = 30  # rows below which a group says little: at half and half the exact i
 
 @cache
 def _special() -> Any:
-    """scipy.special, imported for the first difference: it takes as long as all the rest of a report."""
+    """scipy.special, imported with the first interval: it takes as long as all the rest of a report."""
     import scipy.special
 
     return scipy.special
@@ -42,13 +42,13 @@ class Rate(NamedTuple):
     @property
     def low(self) -> float:
         """Lower end of the exact (Clopper-Pearson) interval; 0 where n is 0."""
-        return _smallest_rate(self.hits, self.n, self._tail) if self.hits else 0.0
+        return float(_special().betaincinv(self.hits, self.n - self.hits + 1, self._tail)) if self.hits else 0.0
 
     @property
     def high(self) -> float:
         """Upper end of the exact (Clopper-Pearson) interval; 1 where n is 0."""
         misses = self.n - self.hits
-        return 1 - _smallest_rate(misses, self.n, self._tail) if misses else 1.0
+        return float(_special().betaincinv(self.hits + 1, misses, 1 - self._tail)) if misses else 1.0
 
     @property
     def wilson(self) -> Interval:
@@ -78,37 +78,6 @@ class Rate(NamedTuple):
             return "undefined (n = 0)"
         low, high = self.wilson
         return f"{self.value:.1%} ({low:.1%} to {high:.1%}, n = {self.n})"
-
-
-@lru_cache(maxsize=4096)
-def _smallest_rate(hits: int, n: int, tail: float) -> float:
-    """The rate at which ``hits`` (at least 1) or more of ``n`` come up with probability ``tail``.
-
-    By Newton's steps on the logarithm of that probability over the logarithm of the rate: it is concave, so they come
-    down to the answer from one side. Holds what scipy's inverse of the incomplete beta function gives, in the tests."""
-    log = math.log(hits / n)
-    most = math.lgamma(n + 1) - math.lgamma(hits + 1) - math.lgamma(n - hits + 1)
-    for _ in range(100):
-        rate = math.exp(log)
-        ratios = _tail_ratios(hits, n, rate)
-        chance = most + hits * log + ((n - hits) * math.log1p(-rate) if hits < n else 0.0) + math.log(ratios)
-        step = (chance - math.log(tail)) * ratios / hits
-        log -= step
-        if abs(step) < 1e-14:
-            break
-    return math.exp(log)
-
-
-def _tail_ratios(hits: int, n: int, rate: float) -> float:
-    """The probability of ``hits`` or more of ``n``, over that of ``hits`` exactly."""
-    total = term = 1.0
-    odds = rate / (1 - rate) if hits < n else 0.0
-    for more in range(hits, n):
-        term *= (n - more) / (more + 1) * odds
-        total += term
-        if term < 1e-17 * total:
-            break
-    return total
 
 
 class Gap(NamedTuple):

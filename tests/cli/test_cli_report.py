@@ -41,7 +41,7 @@ def test_what_is_no_run_folder_is_named(run: Run) -> None:
 
 def test_nothing_heavy_is_needed(audited: Path) -> None:
     """What takes a page from half a second to two, or torch's three."""
-    heavy = {"torch", "scipy", "pandas", "pyarrow.compute", "pyarrow.dataset", "rich"}
+    heavy = {"torch", "pandas", "pyarrow.compute", "pyarrow.dataset", "rich"}
     program = f"""if True:
         import sys
         from brinell.cli.app import main
