@@ -58,7 +58,7 @@ demo: $(ready) ## train, break, harden and audit a small network on real digits 
 test: export OMP_NUM_THREADS := 1
 test: lint ## everything that has to hold: lint, types, import rules, tests with branch coverage
 	@echo "== pytest: tests, snippets of README and docs, branch coverage"
-	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --cov --cov-fail-under=90 $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal --cov --cov-fail-under=90 $(ARGS)
 
 bench: .bench-venv/.stamp-bench ## cost and strength beside other toolkits, in an environment of its own
 	@.bench-venv/bin/python benchmarks/run.py $(ARGS)

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -200,10 +202,12 @@ def test_inputs_that_went_missing_are_made_again(whole: br.Audit, tmp_path: Path
 
 
 def test_a_part_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
+    @contextmanager
+    def fail(path: Path) -> Iterator[Path]:
+        yield path.with_name(f"{path.name}.part")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("brinell.evaluation.folder._settle", fail)
+    monkeypatch.setattr("brinell.evaluation.folder.whole", fail)
     with pytest.raises(OSError, match="no space"):
         trials.audit(out=tmp_path / "run")
     assert not RunFolder(tmp_path / "run").has_part(0)
