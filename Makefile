@@ -4,6 +4,9 @@
 PYTHON ?= python3
 WORKERS ?= 2
 
+# Many tests start programs of their own; without bytecode on disk each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test bench docs lint format clean again

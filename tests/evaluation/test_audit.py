@@ -64,7 +64,7 @@ class Noise(nn.Module):
         return logits + 0.3 * torch.randn_like(logits)
 
 
-@pytest.mark.parametrize("batch_size", [1, 5, 16, 100])
+@pytest.mark.parametrize("batch_size", [3, 16, 100])
 def test_the_batch_size_does_not_change_who_is_broken(whole: br.Audit, batch_size: int) -> None:
     other = trials.audit(batch_size=batch_size)
     facts = other.record.settings
