@@ -12,8 +12,8 @@ Recipe: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="RECIPE",
-        help="How to train: TRADES, PGDTraining, NFGSM, FastFGSM, AWP, Gaussian, DefensiveDistillation, Tutorial or "
-        "Standard. PGDTraining:steps=10 sets parameters, as -p does; AWP:recipe=TRADES names the recipe within.",
+        help="How to train: TRADES, PGDTraining, NFGSM, FastFGSM, AWP, IBP, Gaussian, DefensiveDistillation, Tutorial "
+        "or Standard. PGDTraining:steps=10 sets parameters, as -p does; AWP:recipe=TRADES names the recipe within.",
         show_default=False,
         autocompletion=among(names.recipes),
     ),
