@@ -184,6 +184,16 @@ def test_long_rows_do_not_repeat() -> None:
     assert fits(torch.histc(draws(1).uniform((300_000,)), bins=200, min=0, max=1))
 
 
+def test_each_row_may_have_a_restart_of_its_own() -> None:
+    ids, restarts = torch.tensor([4, 4, 9, -1]), torch.tensor([0, 3, 3, 1 << 40])
+    own = Draws(7, ids, stage=1, restart=restarts)
+    for row, restart in enumerate(restarts.tolist()):
+        alone = Draws(7, ids[row : row + 1], stage=1, restart=restart).bits((5, 2), draw=2)
+        assert torch.equal(own.bits((5, 2), draw=2)[row : row + 1], alone)
+    chosen = torch.tensor([2, 0])
+    assert torch.equal(own.take(chosen).bits((5,)), own.bits((5,))[chosen])
+
+
 @pytest.mark.parametrize("seed", [0, -5, 2**63, 2**64 - 1, -(2**70), 10**40])
 def test_any_whole_number_is_a_seed(seed: int) -> None:
     drawn = draws(50, seed).uniform((200,))

@@ -71,8 +71,8 @@ class Case:
             return self
         return replace(self, enough=lambda more: self.enough(gradients + more))
 
-    def at(self, *, stage: int | None = None, restart: int | None = None) -> "Case":
-        """The same case with the draws of another stage or restart."""
+    def at(self, *, stage: int | None = None, restart: int | Tensor | None = None) -> "Case":
+        """The same case with the draws of another stage or restart (one for all rows, or (N,) int64)."""
         stage = self.draws.stage if stage is None else stage
         restart = self.draws.restart if restart is None else restart
         return replace(self, draws=replace(self.draws, stage=stage, restart=restart))

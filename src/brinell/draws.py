@@ -43,22 +43,26 @@ def _signed64(value: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """Where random numbers come from: ``ids`` (N,) int64 are the row ids, the rest says what the draw is for."""
+    """Where random numbers come from: ``ids`` (N,) int64 are the row ids, the rest says what the draw is for.
+
+    restart: one for all rows, or (N,) int64."""
 
     seed: int
     ids: Tensor
     stage: int = 0
-    restart: int = 0
+    restart: int | Tensor = 0
 
     def take(self, rows: Tensor | slice) -> "Draws":
         """The draws of the chosen rows; they do not change by being chosen."""
-        return replace(self, ids=self.ids[rows])
+        restart = self.restart[rows] if isinstance(self.restart, Tensor) else self.restart
+        return replace(self, ids=self.ids[rows], restart=restart)
 
     def bits(self, shape: tuple[int, ...], draw: int = 0) -> Tensor:
         """32 random bits for each row and position, (N, *shape) int32."""
         key = _mix64(self.ids.to(torch.int64) + _signed64(self.seed * _GOLDEN))
         for part in (self.stage, self.restart, draw):
-            key = _mix64(key + _signed64((part + 1) * _GOLDEN))
+            step = (part + 1) * _GOLDEN  # a tensor's wraps around by itself
+            key = _mix64(key + (step if isinstance(step, Tensor) else _signed64(step)))
         low, high = key.to(torch.int32), _shift64(key, 32).to(torch.int32)
         position = torch.arange(math.prod(shape), dtype=torch.int32, device=key.device)
         mixed = _mix32_(_mix32_(position ^ low[:, None]).add_(high[:, None]))

@@ -21,6 +21,7 @@ from helpers import IMAGE, WAVE, Space, incline, problem, threats
 SEQUENCE = Space((12, 2), -1.0, 1.0)
 ALL = 10.0  # near enough for every row, from the first round to the last
 HOPS = BasinHopping(rounds=4, looks=5, steps=3, near=ALL)
+LONG = BasinHopping(rounds=13, looks=3, steps=2, near=ALL)  # the last five rounds go abreast
 both = pytest.mark.parametrize("name", ["linf", "l2"])
 
 
@@ -103,16 +104,27 @@ def test_near_rows_go_on_and_far_ones_do_not() -> None:
 
 
 @both
-def test_a_rows_way_depends_on_neither_batch_nor_company(name: str) -> None:
+@pytest.mark.parametrize("attack", [HOPS, LONG], ids=["one by one", "abreast"])
+def test_a_rows_way_depends_on_neither_batch_nor_company(name: str, attack: BasinHopping) -> None:
     case = case_of(name)
-    whole = search(case)
-    small = search(case_of(name, batch=5))
+    whole = search(case, attack)
+    small = search(case_of(name, batch=2), attack)
     assert equal(whole[2:], small[2:])
     assert torch.allclose(whole.x_adv, small.x_adv, atol=1e-9)
     some = torch.tensor([17, 3, 8])
-    part = search(case.take(some))
+    part = search(case.take(some), attack)
     assert equal(part[2:], [field[some] for field in whole[2:]])
     assert torch.allclose(part.x_adv, whole.x_adv[some], atol=1e-9)
+
+
+def test_rounds_abreast_cost_as_much_as_rounds_in_a_row_and_keep_the_best_of_them() -> None:
+    case = case_of()
+    all_of_it, one_more = search(case, LONG), search(case, replace(LONG, rounds=9))
+    still = ~all_of_it.nominated
+    assert still.sum() > 10
+    assert (all_of_it.gradients[still] == LONG.rounds * LONG.steps).all()
+    assert (all_of_it.height[still] >= one_more.height[still]).all()
+    assert (all_of_it.height[still] > one_more.height[still]).any()  # five draw apart from each other
 
 
 def test_it_is_a_function_of_the_seed() -> None:
@@ -130,11 +142,12 @@ def test_on_a_linear_model_it_comes_to_the_corner(space: Space) -> None:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_budget_ends_the_rounds(share: float) -> None:
+@pytest.mark.parametrize(("attack", "abreast"), [(HOPS, 1), (LONG, 5)], ids=["one by one", "abreast"])
+def test_a_budget_ends_the_rounds(share: float, attack: BasinHopping, abreast: int) -> None:
     case = case_of()
-    whole = search(case).spent
-    ended = search(replace(case, enough=lambda more: more > share * whole))
-    assert share * whole - len(case) * (1 + FORWARD) <= ended.spent <= share * whole
+    whole = search(case, attack).spent
+    ended = search(replace(case, enough=lambda more: more > share * whole), attack)
+    assert share * whole - len(case) * (abreast + FORWARD) <= ended.spent <= share * whole
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Basin hopping: from each row's best point look about, and walk uphill again."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from brinell.attacks.base import FORWARD, Attack, Found, check_counts
+from brinell.attacks.base import FORWARD, POOL, Attack, Found, check_counts
 from brinell.attacks.loop import DECAY, Momentum, Plan, annealed, climb
 from brinell.attacks.square import hunt, shrunk
 from brinell.attacks.starts import carried
@@ -19,6 +21,10 @@ _WINDOW = 0.8  # of the input, at the first look: as in Square
 _EARLY, _LATE = 0.02, 0.6  # the part of Square's schedule that the looks go through: windows of medium size
 _FIRST = (0.15, 0.4)  # first steps of walks, as shares of eps: short ones stay in the basin, long ones leave it
 _LAST_NEAR = 0.2  # of ``near``, in the last round
+_ALONE, _ABREAST = (
+    8,
+    8,
+)  # rounds that go one after the other; and how many of the later ones, which gain little, at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +34,8 @@ class BasinHopping(Attack):
     A round first changes random windows of the best point, a forward pass each (``looks``); a change stays if it is
     better, as in Square. Then it walks uphill from there for ``steps`` gradients, with momentum and falling steps, in
     turn with a short and with a long first one. Slopes find what random changes do not, random changes go where the
-    slopes do not lead. The first round only walks.
+    slopes do not lead. The first round only walks. After the first eight, eight rounds at a time set out from the same
+    point: few rows are left by then, and a pass over few rows costs as much as one over many.
 
     Effort goes where the goal is near. A row stays in if no more than ``near`` of its clean margin is left (a share
     that falls to a fifth from the first round to the last), or if the rest would be gone by the last round at ``pace``
@@ -77,14 +84,33 @@ class BasinHopping(Attack):
         found = hunt(case.having_spent(clean.spent), carried(case), (), objective)
         found.forwards.add_(clean.forwards)
         first = found.height.clone()
-        for number in range(self.rounds):
+        for number, abreast in self._turns():
             rows = (~found.nominated & self._hopeful(found.height, first, clean.height, number)).nonzero().flatten()
-            left = case.having_spent(found.spent)
-            if not len(rows) or left.enough(FORWARD * len(rows)):
+            if not len(rows):
                 break
-            part = left.take(rows).at(restart=number).after(found.x_adv[rows])
-            found.improve(rows, self._round(part, found.height[rows], number, objective))
+            for some in rows.chunk(math.ceil(len(rows) * abreast / (POOL * case.batch))):
+                left = case.having_spent(found.spent)
+                if left.enough(FORWARD * len(some)):
+                    return found
+                self._turn(left, found, some, range(number, number + abreast), objective)
         return found
+
+    def _turns(self) -> Iterator[tuple[int, int]]:
+        """The first round of each turn, and how many rounds it has."""
+        number = 0
+        while number < self.rounds:
+            abreast = 1 if number < _ALONE else min(_ABREAST, self.rounds - number)
+            yield number, abreast
+            number += abreast
+
+    def _turn(self, case: Case, found: Found, rows: Tensor, rounds: range, objective: Objective) -> None:
+        """Rounds that all set out from the best point so far, each with draws of its own."""
+        each = rows.repeat(len(rounds))
+        restart = torch.tensor(rounds, device=rows.device).repeat_interleave(len(rows))
+        part = case.take(each).at(restart=restart).after(found.x_adv[each])
+        ends = self._round(part, found.height[each], rounds[0], objective)
+        for end in zip(*(value.chunk(len(rounds)) for value in ends), strict=True):
+            found.improve(rows, Found(*end))
 
     def _hopeful(self, height: Tensor, first: Tensor, clean: Tensor, number: int) -> Tensor:
         """Rows whose goal is near, or near enough for the rounds that are left, (N,) bool; all, to begin with."""
@@ -103,6 +129,6 @@ class BasinHopping(Attack):
         rows = (~found.nominated).nonzero().flatten()
         if len(rows):
             part = case.having_spent(found.spent).take(rows).after(found.x_adv[rows])
-            sizes = annealed(_FIRST[number % len(_FIRST)], self.steps)
-            found.improve(rows, climb(part, Plan(carried, objective, sizes, Momentum(DECAY))))
+            first = _FIRST[(number if number < _ALONE else number // _ABREAST) % len(_FIRST)]
+            found.improve(rows, climb(part, Plan(carried, objective, annealed(first, self.steps), Momentum(DECAY))))
         return found
