@@ -39,7 +39,7 @@ class BasinHopping(Attack):
 
     Effort goes where the goal is near. A row stays in if no more than ``near`` of its clean margin is left (a share
     that falls to a fifth from the first round to the last), or if the rest would be gone by the last round at ``pace``
-    times the mean gain of the rounds so far.
+    times the mean gain of the later half of the rounds so far.
 
     Where an audit has a budget, the rounds end when it is spent.
 
@@ -55,8 +55,8 @@ class BasinHopping(Attack):
     rounds: int = 80
     looks: int = 18
     steps: int = 6
-    near: float = 0.15
-    pace: float = 1.0
+    near: float = 0.2
+    pace: float = 1.5
     objective: str | Objective = "margin"
 
     def __post_init__(self) -> None:
@@ -83,9 +83,10 @@ class BasinHopping(Attack):
         clean = hunt(case, case.x, (), objective)
         found = hunt(case.having_spent(clean.spent), carried(case), (), objective)
         found.forwards.add_(clean.forwards)
-        first = found.height.clone()
+        past: dict[int, Tensor] = {}  # by round: the heights before it
         for number, abreast in self._turns():
-            rows = (~found.nominated & self._hopeful(found.height, first, clean.height, number)).nonzero().flatten()
+            past[number] = found.height.clone()
+            rows = (~found.nominated & self._hopeful(past, clean.height, number)).nonzero().flatten()
             if not len(rows):
                 break
             for some in rows.chunk(math.ceil(len(rows) * abreast / (POOL * case.batch))):
@@ -112,13 +113,14 @@ class BasinHopping(Attack):
         for end in zip(*(value.chunk(len(rounds)) for value in ends), strict=True):
             found.improve(rows, Found(*end))
 
-    def _hopeful(self, height: Tensor, first: Tensor, clean: Tensor, number: int) -> Tensor:
+    def _hopeful(self, past: dict[int, Tensor], clean: Tensor, number: int) -> Tensor:
         """Rows whose goal is near, or near enough for the rounds that are left, (N,) bool; all, to begin with."""
+        height = past[number]
         if not number:
             return torch.ones_like(height, dtype=torch.bool)
-        done = number / self.rounds
+        done, then = number / self.rounds, max(each for each in past if each <= number / 2)
         near = self.near * (1 - (1 - _LAST_NEAR) * done)
-        gain = (height - first) / number
+        gain = (height - past[then]) / (number - then)
         return (height >= near * clean) | (-height <= self.pace * (self.rounds - number) * gain)
 
     def _round(self, case: Case, height: Tensor, number: int, objective: Objective) -> Found:
