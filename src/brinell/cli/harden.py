@@ -117,9 +117,10 @@ def _audit_data(audit: str | None, audit_data: str | None, data: str) -> str | N
         return None
     if audit not in names.EFFORTS:
         raise InputError(f"--audit is {audit!r}; choose one of {', '.join(names.EFFORTS)}.")
-    if audit_data is None and not data.endswith(":train"):
+    judged_on = audit_data or names.untrained(data)
+    if judged_on is None:
         raise InputError("--audit needs rows that were not trained on; name them with --audit-data.")
-    return audit_data or data.removesuffix(":train")
+    return judged_on
 
 
 def _audit(
@@ -173,7 +174,7 @@ def _say_training(log: "TrainingLog") -> None:
 
 def _audit_command(wanted: "Wanted", weights: Path) -> str:
     """What to type next: for a data set with a test part, on that."""
-    data = wanted.data.removesuffix(":train") if wanted.data.endswith(":train") else "OTHER_DATA"
+    data = names.untrained(wanted.data) or "OTHER_DATA"
     bounds = [] if wanted.bounds is None else ["--bounds", wanted.bounds]
     words = [wanted.model, data, wanted.threat, "--weights", str(weights), *bounds]
     return shlex.join(["brinell", "audit", *words])

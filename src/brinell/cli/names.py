@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 EFFORTS = ("quick", "standard", "thorough")
 MODELS = ("brinell.models:SmallCNN", "brinell.models:TutorialCNN", "brinell.models:tutorial_classifier")
@@ -30,6 +31,26 @@ def data() -> list[str]:
               and isinstance(node.target, ast.Name) and node.target.id == "NAMES"]  # fmt: skip
     keys = [key for table in tables if isinstance(table, ast.Dict) for key in table.keys]
     return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
+
+
+class Parts(NamedTuple):
+    """The names of the two parts of a data set."""
+
+    train: str
+    test: str
+
+
+def parts(name: str) -> Parts | None:
+    """The parts of the data set that ``name`` has one of; None where it has no such name, as files have none."""
+    test = name.removesuffix(":train")
+    found = Parts(f"{test}:train", test)
+    return found if set(found) <= set(data()) else None
+
+
+def untrained(trained_on: str) -> str | None:
+    """The part to test on after training on ``trained_on``; None where that is no training part."""
+    found = parts(trained_on)
+    return found.test if found and found.train == trained_on else None
 
 
 def _exported(room: str, table: str) -> list[str]:
