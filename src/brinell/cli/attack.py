@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def attack(
+    ctx: typer.Context,
     name: Annotated[
         str,
         typer.Argument(
@@ -31,6 +32,8 @@ def attack(
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
     sanitise: options.Sanitise = None,
+    detect: options.Detect = None,
+    detect_threshold: options.DetectThreshold = None,
     target: options.Target = None,
     n: options.Rows = None,
     seed: options.Seed = 0,
@@ -61,7 +64,7 @@ def attack(
 
         chosen = values.named(brinell.ATTACKS, "attack", name, parameter or ())
         _check_free(out)
-        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, sanitise), display)
+        loaded = loading.load(loading.Wanted.by(ctx.params), display)
         goal = values.read_goal(target, loaded.classes)
         values.check_fit([chosen], loaded.threat)
         tables.say_plan(loaded, target, (chosen,), f"one attack, seed {seed}")

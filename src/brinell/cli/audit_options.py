@@ -34,6 +34,19 @@ Config: TypeAlias = Annotated[
         "brinell init writes one.",
     ),
 ]
+DetectData: TypeAlias = Annotated[
+    str | None,
+    _option(
+        metavar="DATA",
+        help="Clean rows, neither trained on nor audited, from which the detector's threshold is chosen (a thousand at "
+        "most): those of DATA that --n leaves unless given.",
+        autocompletion=among(names.data),
+    ),
+]
+FalseAlarms: TypeAlias = Annotated[
+    float | None,
+    _option(metavar="SHARE", help="The share of clean rows that the detector may turn away: 0.05 unless given."),
+]
 Effort: TypeAlias = Annotated[
     str | None,
     _option(

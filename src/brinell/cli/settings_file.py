@@ -13,7 +13,8 @@ from brinell.cli.config import FIELDS
 
 _EXAMPLES = {
     "model": "nets.py:model", "weights": "weights.safetensors", "bounds": "0:1",
-    "sanitise": "[\"jpeg:quality=75\"]", "data": "data.npz", "n": "1000",
+    "sanitise": "[\"jpeg:quality=75\"]", "detect": "[\"median:size=3\"]", "detect_data": "held.npz",
+    "detect_threshold": "0.5", "false_alarms": "0.05", "data": "data.npz", "n": "1000",
     "group": "[class]", "threat": "linf:8/255", "target": "0", "effort": "standard", "budget": "5m",
     "attack": '["PGD:steps=100,restarts=2"]', "alone": "true", "examples_from": "theirs.npz", "diagnose": "false",
     "certify": "ibp",

@@ -67,6 +67,7 @@ class FeatureSqueezing(Guarded):
     def scores(self, x: Tensor) -> Tensor:
         """How much squeezing changes the answer to each row of ``x`` (N, ...), (N,) in 0..2."""
         net: _Squeezed = self.net  # type: ignore[assignment]
+        x = x.to(self.anchor)
         x = Bounds.of(self.bounds).to(x).check(x)
         with evaluating(self), torch.no_grad():
             parts = [net.look(part)[1] for part in torch.split(x, _BATCH)]
