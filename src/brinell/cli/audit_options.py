@@ -121,7 +121,8 @@ Require: TypeAlias = Annotated[
     _option(
         metavar="DEMAND",
         help='End with exit code 3 where this is missed: "robust_accuracy>=0.6", "clean_accuracy>=0.9", '
-        '"worst_group:sex>=0.5", "gap<=0.1", sound or doubtful; may be given several times. The pessimistic end of '
+        '"worst_group:sex>=0.5", "gap<=0.1", sound or doubtful; with --certify also "certified_accuracy>=0.85" and '
+        '"certified_worst_group:sex>=0.5"; may be given several times. The pessimistic end of '
         "the interval decides.",
         autocompletion=among(("sound", "doubtful")),
     ),
