@@ -38,6 +38,7 @@ def attack(
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    device: options.Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write x_adv, success, distance and y to this .npz.", show_default=False),

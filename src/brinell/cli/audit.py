@@ -38,6 +38,7 @@ def audit(
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    device: options.Device = "auto",
     out: own.Out = None,
     resume: own.Resume = False,
     examples: own.Examples = "all",

@@ -60,6 +60,7 @@ class AuditConfig(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] | None = _help(options.Seed)
     seeds: PositiveInt | None = _help(own.Seeds)
     batch_size: PositiveInt | None = _help(options.BatchSize)
+    device: str | None = _help(options.Device)
     require: Texts | None = _help(own.Require)
     out: str | None = _help(own.Out)
     resume: bool | None = _help(own.Resume)

@@ -36,6 +36,7 @@ def curve(
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    device: options.Device = "auto",
     into: Annotated[
         Path | None,
         typer.Option(

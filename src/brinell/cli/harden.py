@@ -40,6 +40,7 @@ def harden(
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    device: options.Device = "auto",
 ) -> None:
     """Train a model to resist an attacker.
 
@@ -61,10 +62,9 @@ def harden(
         import brinell
         from brinell.cli import costs, loading, output, tables, values
         from brinell.defenses import TrainingFolder
-        from brinell.facts import holds_something
 
-        leads = _leads()
-        wanted = loading.Wanted(model, data, threat, weights, bounds, n, seed)
+        leads = _leads(device)
+        wanted = loading.Wanted(model, data, threat, weights, bounds, n, seed, device=device)
         choices = values.read_training(training or ())
         if recipe is None or out is None or dry_run:
             costs.say_costs(
@@ -73,9 +73,7 @@ def harden(
             )  # fmt: skip
             return
         chosen = values.named(brinell.RECIPES, "recipe", recipe, parameter or ())
-        holds_something(out, resume)
-        if lr is not None and not lr > 0:
-            raise InputError(f"--lr is {lr}; give a rate above 0, such as 0.001.")
+        _check_course(out, resume, lr)
         loaded = loading.load(wanted, display)
         held = loading.read_for(loaded.model, judged_on, display) if judged_on else None
         output.say_pairs([("Recipe", f"{chosen}, seed {seed}"), *tables.scene(loaded)])
@@ -94,10 +92,12 @@ def harden(
                 _audit(hard, held, loaded, audit, out / "audit", display)
 
 
-def _leads() -> bool:
-    """Whether this process speaks: of several that a launcher started, one does."""
+def _leads(device: str) -> bool:
+    """Whether this process speaks: of several that a launcher started, one does. Where they work is settled first."""
+    from brinell.cli import devices
     from brinell.defenses.workers import Workers
 
+    devices.settle_training(device)
     leads = Workers().leads
     if not leads:
         screen.ask(quiet=True, no_color=True)
@@ -107,6 +107,15 @@ def _leads() -> bool:
 def _check_given(dry_run: bool, *needed: object) -> None:
     if not dry_run and None in needed:
         raise InputError("give --recipe and --out; or --dry-run, to see first what each recipe would cost.")
+
+
+def _check_course(out: Path, resume: bool, lr: float | None) -> None:
+    """Raise InputError where the folder or the rate will not do."""
+    from brinell.facts import holds_something
+
+    holds_something(out, resume)
+    if lr is not None and not lr > 0:
+        raise InputError(f"--lr is {lr}; give a rate above 0, such as 0.001.")
 
 
 def _audit_data(audit: str | None, audit_data: str | None, data: str) -> str | None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from brinell import models
 from brinell.case import as_inputs, check_seed
+from brinell.cli import devices
 from brinell.cli.detecting import Detect, Rows, behind
 from brinell.cli.output import say
 from brinell.cli.places import about
@@ -39,6 +40,7 @@ class Wanted(NamedTuple):
     seed: int
     sanitise: Sequence[str] | None = None
     detect: Detect | None = None
+    device: str = devices.AUTO
 
     @classmethod
     def by(cls, given: Mapping[str, Any]) -> "Wanted":
@@ -61,6 +63,7 @@ class Loaded(NamedTuple):
 def load(wanted: Wanted, display: Display) -> Loaded:
     """Find, build and read everything that a command names, and try the model on a row. Raises InputError."""
     display("loading model and data", 0, None)
+    device = devices.find(wanted.device)
     with about("seed"):
         check_seed(wanted.seed)
     with about("threat"):
@@ -69,7 +72,7 @@ def load(wanted: Wanted, display: Display) -> Loaded:
     with about("data"):
         source = read_for(built, wanted.data, display)
     with about("bounds"):
-        model = _bounded(built, wanted, source).eval()
+        model = _bounded(built, wanted, source).eval().to(device)
     with about("sanitise"):
         model = _behind(model, wanted.sanitise or ())
     with about("n"):
@@ -243,8 +246,10 @@ def _try(model: Classifier, source: Source, ball: Ball, spec: str) -> int:
     except InputError:
         raise
     except Exception as problem:
+        place = "" if x.device.type == "cpu" else f" on {x.device} (--device cpu keeps it off that)"
+        shape = tuple(x.shape[1:])
         raise InputError(
-            f"{spec} cannot take a row of {source.name}, shape {tuple(x.shape[1:])}: it raised {_words(problem)}."
+            f"{spec} cannot take a row of {source.name}, shape {shape}{place}: it raised {_words(problem)}."
         ) from problem
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 EFFORTS = ("quick", "standard", "thorough")
 MODELS = ("brinell.models:SmallCNN", "brinell.models:TutorialCNN", "brinell.models:tutorial_classifier")
 SANITISERS = ("jpeg:quality=75", "bitdepth:bits=4", "median:size=3", "randomresizepad:least=0.8")  # examples
+DEVICES = ("auto", "cpu", "cuda")
 METHODS = ("ibp", "smoothing")
 THREATS = ("linf:8/255", "linf:0.3", "l2:0.5", "l1:10", "l0:20")  # examples: any number can stand there
 

@@ -103,6 +103,14 @@ BatchSize: TypeAlias = Annotated[
     int | None,
     _option(metavar="ROWS", min=1, help="Rows to work on at once."),
 ]
+Device: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|cpu|cuda|cuda:1",
+        help="Where to work: on a GPU if CUDA has one, unless given.",
+        autocompletion=among(names.DEVICES),
+    ),
+]
 Parameters: TypeAlias = Annotated[
     list[str] | None,
     _option(

@@ -17,8 +17,8 @@ _EXAMPLES = {
     "detect_threshold": "0.5", "false_alarms": "0.05", "data": "data.npz", "n": "1000",
     "group": "[class]", "threat": "linf:8/255", "target": "0", "effort": "standard", "budget": "5m",
     "attack": '["PGD:steps=100,restarts=2"]', "alone": "true", "examples_from": "theirs.npz", "diagnose": "false",
-    "certify": "ibp",
-    "seed": "0", "seeds": "3", "batch_size": "128", "require": '["robust_accuracy>=0.5", sound]', "out": "runs/first",
+    "certify": "ibp", "seed": "0", "seeds": "3", "batch_size": "128", "device": "cpu",
+    "require": '["robust_accuracy>=0.5", sound]', "out": "runs/first",
     "resume": "true", "examples": "none", "report": "report.html", "json": "true",
 }  # fmt: skip
 _HEAD = """\

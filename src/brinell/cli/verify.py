@@ -27,6 +27,7 @@ def verify(
     detect: options.Detect = None,
     detect_threshold: options.DetectThreshold = None,
     n: options.Rows = None,
+    device: options.Device = "auto",
     as_json: options.Json = False,
 ) -> None:
     """Check that a run folder holds what was measured.
@@ -45,7 +46,7 @@ def verify(
         display("loading PyTorch", 0, None)
         given = {
             "model": model, "data": data, "weights": weights, "bounds": bounds, "n": n, "sanitise": sanitise or None,
-            "detect": detect or None, "detect_threshold": detect_threshold,
+            "detect": detect or None, "detect_threshold": detect_threshold, "device": device,
         }  # fmt: skip
         found = _verified(run, given, display)
         for finding in found.findings:
@@ -101,6 +102,7 @@ def _wanted(run: Path, record: "AuditRecord", given: dict[str, Any]) -> "Wanted"
     return Wanted(
         named["model"], named["data"], facts.threat, weights, named.get("bounds"), named.get("n"), facts.seed,
         tuple(named.get("sanitise", ())), _detect(given, known.get("detector") or {}),
+        given["device"],
     )  # fmt: skip
 
 
