@@ -114,7 +114,7 @@ def _signs(n: int) -> Iterator[Target]:
 
 
 def _distilled(n: int, quick: bool) -> Iterator[tuple[str, ...]]:
-    """Defensive distillation, and the same network without it: the mask is in the network, and nothing stands before."""
+    """Defensive distillation, and the same network without it: a mask in the network, and nothing before it."""
     data = "digits" if quick else data_name()
     x, y = read(data_name()).block(slice(0, n))
     for recipe in (br.Standard(), br.DefensiveDistillation()):

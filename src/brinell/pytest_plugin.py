@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import pytest
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from brinell.evaluation.demands import Answer, Demand
 
 AssertRobust: TypeAlias = "Callable[..., Audit]"
-_METRICS = (
-    "clean_accuracy", "robust_accuracy", "certified_accuracy", "worst_group", "certified_worst_group", "gap", "verdict"
-)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,8 +46,9 @@ def assert_robust(request: pytest.FixtureRequest) -> AssertRobust:
     ) -> "Audit":  # fmt: skip
         __tracebackhide__ = True
         import brinell
+        from brinell.evaluation.demands import Metric
 
-        demands = _demands(require, {name: options.pop(name, None) for name in _METRICS})
+        demands = _demands(require, {name: options.pop(name, None) for name in get_args(Metric)})
         for demand in demands:
             demand.check_possible(
                 _groups(data, options.get("groups")), diagnose=options.get("diagnose", True),
