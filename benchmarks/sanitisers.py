@@ -38,8 +38,8 @@ def run(settings: Settings) -> Table:
     note = (
         "Static: examples made for the bare model, 40 steps. Adaptive: the cascade of the effort through what stands "
         "there, after the static examples; a row that falls to either is broken. Turned away: clean rows, false "
-        "alarms. For SmallCNN, static is FGSM or PGD-40 on the cross-entropy, and adaptive the cascade alone. Not every "
-        f"row that stands is robust: these are upper bounds. {settings.describe()}"
+        "alarms. For SmallCNN, static is FGSM or PGD-40 on the cross-entropy, and adaptive the cascade alone. Not "
+        f"every row that stands is robust: these are upper bounds. {settings.describe()}"
     )
     return Table("Sanitisers and distillation, static and adaptive", head, rows, note)
 
