@@ -60,7 +60,11 @@ def outcome(pytester: pytest.Pytester):
 
 
 def test_a_model_as_robust_as_demanded_passes(outcome) -> None:
-    audit = "audit = assert_robust(net, data, 'linf:0.05', robust_accuracy=0.65, worst_group=0.6, gap=0.4, **FAST)"
+    proved = "certified_accuracy=0.65, certificate=brinell.IntervalBounds()"
+    audit = (
+        "audit = assert_robust("
+        f"net, data, 'linf:0.05', robust_accuracy=0.65, worst_group=0.6, gap=0.4, {proved}, **FAST)"
+    )
     outcome(f"{audit}; assert audit.robust_accuracy.hits == 80 and audit.clean_accuracy.hits == 100").assert_outcomes(
         passed=1
     )
@@ -118,6 +122,7 @@ def test_a_number_that_is_not_to_be_believed_is_a_warning(outcome) -> None:
         ("assert_robust(net, data, 'linf:0.05')", "nothing is demanded; pass robust_accuracy=0.6"),
         ("assert_robust(net, data, 'linf:0.05', gap=60)", "gap is compared with 60; give a share in 0..1"),
         ("assert_robust(net, data, 'linf:0.05', verdict='sound', **FAST)", "sound needs the diagnosis"),
+        ("assert_robust(net, data, 'linf:0.05', certified_accuracy=0.1)", "certified_accuracy>=0.1 needs"),
         (
             "assert_robust(net, data, 'linf:0.05', require='gap:sex<=0.1')",
             "gap:sex<=0.1 is demanded, but there is no",

@@ -141,13 +141,15 @@ class Unnoticed:
 
     def gain(self, objective: Objective, logits: Tensor, y: Tensor) -> Tensor:
         """The lesser of what the other goal gains and of the headroom under the detector, (N,); for objectives that
-        are not 0 at the boundary, their sum as long as there is no headroom. Both pull at once: the slope is that of
-        their sum."""
+        are not 0 at the boundary, their sum as long as there is no headroom.
+
+        The slope is that of one part alone: of the other goal until that is reached, then of the headroom. Steps are
+        scaled, so along their sum they would follow the steeper part and lose the other. Source: Selective PGD,
+        Bryniarski et al. 2021, arXiv:2106.15023."""
         climbed, headroom = self.goal.gain(objective, logits[:, :-1], y), _headroom(logits)
-        lacking = climbed + headroom.clamp(max=0)
-        if objective is margin:
-            return as_if(torch.minimum(climbed, headroom).detach(), lacking)
-        return lacking
+        height = torch.minimum(climbed, headroom) if objective is margin else climbed + headroom.clamp(max=0)
+        missing = torch.where(self.goal.reached(logits[:, :-1], y), headroom, climbed)
+        return as_if(height.detach(), missing)
 
     def reached(self, logits: Tensor, y: Tensor) -> Tensor:
         """Whether the other goal is reached and the row is not turned away, (N,) bool."""

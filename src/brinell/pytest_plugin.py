@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import pytest
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from brinell.evaluation.demands import Answer, Demand
 
 AssertRobust: TypeAlias = "Callable[..., Audit]"
-_METRICS = ("clean_accuracy", "robust_accuracy", "worst_group", "gap", "verdict")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,7 +32,8 @@ def assert_robust(request: pytest.FixtureRequest) -> AssertRobust:
 
     ``assert_robust(model, data, "linf:0.1", robust_accuracy=0.6, worst_group=0.5)``: the first three arguments are
     those of ``brinell.audit``; the threat set may be text. Demands, one at least: ``clean_accuracy``,
-    ``robust_accuracy`` and ``worst_group`` (at least), ``gap`` (at most), ``verdict`` ("sound" or "doubtful"), and
+    ``robust_accuracy`` and ``worst_group`` (at least), ``gap`` (at most), ``verdict`` ("sound" or "doubtful"), with
+    ``certificate=IntervalBounds()`` also ``certified_accuracy`` and ``certified_worst_group`` (at least), and
     ``require``, texts such as "worst_group:sex>=0.5". The pessimistic end of the interval decides, not the value.
     Where all are met but the verdict is unsound, a warning says so; ``verdict="doubtful"`` makes it a failure.
     ``reports``: a folder for a report of a failure, unless ``--brinell-reports`` names one. All else (``groups``,
@@ -46,10 +46,14 @@ def assert_robust(request: pytest.FixtureRequest) -> AssertRobust:
     ) -> "Audit":  # fmt: skip
         __tracebackhide__ = True
         import brinell
+        from brinell.evaluation.demands import Metric
 
-        demands = _demands(require, {name: options.pop(name, None) for name in _METRICS})
+        demands = _demands(require, {name: options.pop(name, None) for name in get_args(Metric)})
         for demand in demands:
-            demand.check_possible(_groups(data, options.get("groups")), diagnose=options.get("diagnose", True))
+            demand.check_possible(
+                _groups(data, options.get("groups")), diagnose=options.get("diagnose", True),
+                certified=options.get("certificate") is not None,
+            )  # fmt: skip
         threat = brinell.threat(threat) if isinstance(threat, str) else threat
         audit = brinell.audit(model, data, threat, **options)
         answers = [demand.check(audit) for demand in demands]

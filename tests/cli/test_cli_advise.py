@@ -12,6 +12,7 @@ from workshop import Run
 import brinell
 from brinell.choosing import Situation
 from brinell.cli.advise import _QUESTIONS, KINDS, KNOWS, WANTS, read_answer
+from brinell.data import read
 
 
 def test_it_answers_in_plain_words(run: Run) -> None:
@@ -52,6 +53,25 @@ def test_a_model_is_measured_and_named_in_the_commands(run: Run) -> None:
     )
     assert begin in ended.out
     assert "brinell audit nets.py:untrained TEST_DATA linf:0.09 --weights w.safetensors --bounds -1:2" in ended.out
+
+
+@pytest.mark.parametrize("data", ["digits", "digits:train"])
+def test_trainings_are_advised_on_the_training_part_and_audits_on_the_test_part(run: Run, data: str) -> None:
+    Path("flat.py").write_text("from torch import nn\n\n\ndef net():\n    "
+                               "return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n")  # fmt: skip
+    ended = run("advise", "flat.py:net", data, "--threat", "linf:0.3", "--json", "-y")
+    assert ended.code == 0, ended.err
+    facts = json.loads(ended.out)
+    assert {shlex.split(each["command"])[3] for each in facts["recipes"]} == {"digits:train"}
+    assert {shlex.split(each["what"])[3] for each in facts["audits"]} == {"digits"}
+    assert facts["situation"]["rows"] == len(read("digits:train"))
+    assert not any("In place of" in note["what"] for note in facts["notes"])
+
+
+def test_it_says_what_to_put_where_it_cannot_know(run: Run) -> None:
+    assert "In place of MODEL, TRAIN_DATA, TEST_DATA: Put yours into the commands." in run("advise", "-y").out
+    told = run("advise", "nets.py:untrained", "toy.npz", "--bounds", "-1:2", "-y").out
+    assert "In place of TEST_DATA: Put yours into the commands. Rows to test on must not be among those" in told
 
 
 def test_a_person_is_asked_what_is_not_given(workshop: Path) -> None:

@@ -15,20 +15,27 @@ from brinell.evaluation.groups import by_group, group_gap
 from brinell.statistics import Rate, simultaneous
 
 
-def stands(of: dict[str, tuple[int, int]], outcome: str | None = "ok") -> Any:
-    """What a demand looks at of an audit: each site has so many standing rows of so many, and all are right."""
+def stands(
+    of: dict[str, tuple[int, int]], outcome: str | None = "ok", proved: dict[str, int] | None = None
+) -> Any:  # fmt: skip
+    """What a demand looks at of an audit: each site has so many standing rows of so many, and all are right; of each
+    so many are proved to stand, if any are."""
     sites = [site for site, (_, n) in of.items() for _ in range(n)]
     broken = [None if i < hits else "PGD" for hits, n in of.values() for i in range(n)]
     table = pa.table({
         "label": [0] * len(sites), "clean_prediction": [0] * len(sites), "broken_by": pa.array(broken, pa.string()),
         "group_class": [0] * len(sites), "group_site": sites,
     })  # fmt: skip
+    if proved is not None:
+        certified = [i < proved[site] for site, (_, n) in of.items() for i in range(n)]
+        table = table.append_column("certified", pa.array(certified, pa.bool_()))
     found = Diagnosis(rows=9, findings=(Finding(name="gradients", outcome=outcome, figures=""),)) if outcome else None
     n = len(sites)
     return SimpleNamespace(
         record=SimpleNamespace(settings=SimpleNamespace(data=SimpleNamespace(groups=("class", "site")))),
         verdict=found.verdict if found else None,
         clean_accuracy=Rate(n, n), robust_accuracy=Rate(broken.count(None), n), diagnosis=found,
+        certified_accuracy=None if proved is None else Rate(sum(proved.values()), n),
         by_group=lambda *names: by_group(table, names), gap=lambda *names: group_gap(table, names),
     )  # fmt: skip
 
@@ -43,6 +50,8 @@ def stands(of: dict[str, tuple[int, int]], outcome: str | None = "ok") -> Any:
         ("worst_group:sex, a:b>=0.5", Demand("worst_group", 0.5, ("sex", "a:b"))),
         ("gap<=0.1", Demand("gap", 0.1)),
         ("gap:age>30<=0.1", Demand("gap", 0.1, ("age>30",))),
+        ("certified_accuracy>=85%", Demand("certified_accuracy", 0.85)),
+        ("certified_worst_group:site>=0.5", Demand("certified_worst_group", 0.5, ("site",))),
         ("sound", Demand("verdict", "sound")),
         ("doubtful", Demand("verdict", "doubtful")),
     ],
@@ -72,6 +81,8 @@ def test_texts_are_read_and_written_alike(text: str, wanted: Demand) -> None:
         ("robust_accuracy>0.6", "write robust_accuracy>=0.6"),
         ("gap>=0.1", "write gap<=0.1"),
         ("robust_accuracy:sex>=0.6", "has no groups; write worst_group:sex"),
+        ("certified_accuracy:sex>=0.6", "has no groups; write certified_worst_group:sex"),
+        ("certified_accuracy<=0.6", "compares the wrong way; write certified_accuracy>=0.6"),
     ],
 )
 def test_a_slip_is_refused_with_a_remedy(text: str, says: str) -> None:
@@ -194,12 +205,35 @@ def test_verdicts(outcome: str, met: tuple[bool, bool]) -> None:
 
 def test_what_cannot_be_told_is_refused_before_any_work() -> None:
     with pytest.raises(InputError, match="is demanded, but there is no group 'sex'; there are: class, site"):
-        Demand.read("gap:sex<=0.1").check_possible(["site"], diagnose=True)
+        Demand.read("gap:sex<=0.1").check_possible(["site"], diagnose=True, certified=False)
     with pytest.raises(InputError, match="sound needs the diagnosis"):
-        Demand.read("sound").check_possible([], diagnose=False)
+        Demand.read("sound").check_possible([], diagnose=False, certified=True)
     with pytest.raises(InputError, match="needs the diagnosis"):
         Demand.read("sound").check(stands({"a": (9, 9)}, None))
-    Demand.read("worst_group:class>=0.1").check_possible([], diagnose=False)
+    for text in ("certified_accuracy>=0.1", "certified_worst_group>=0.1"):
+        with pytest.raises(InputError, match=f"{text} needs a certificate, and this audit has none; audit with --cert"):
+            Demand.read(text).check_possible([], diagnose=True, certified=False)
+        with pytest.raises(InputError, match="needs a certificate"):
+            Demand.read(text).check(stands({"a": (9, 9)}))
+        Demand.read(text).check_possible([], diagnose=False, certified=True)
+    Demand.read("worst_group:class>=0.1").check_possible([], diagnose=False, certified=False)
+
+
+@pytest.mark.parametrize("outcome", ["ok", "failed"])
+@pytest.mark.parametrize("limit", [0.5, 0.6, Rate(140, 200).low, 0.7])
+def test_what_is_proved_counts_whatever_the_verdict(limit: float, outcome: str) -> None:
+    audit = stands({"a": (95, 100), "b": (90, 100)}, outcome, proved={"a": 80, "b": 60})
+    answer = Demand("certified_accuracy", limit).check(audit)
+    assert answer.met == (Rate(140, 200).low >= limit)
+    assert (answer.value, answer.bound) == (0.7, Rate(140, 200).low)
+    assert answer.words.startswith("the certified accuracy is 70.0% of 200 rows")
+    assert "unsound" not in answer.words
+    worst = Demand("certified_worst_group", limit, ("site",)).check(audit)
+    low = min(rate.low for rate in simultaneous([Rate(80, 100), Rate(60, 100)]))
+    assert (worst.met, worst.bound) == (low >= limit, low)
+    assert worst.words.startswith("the certified accuracy of site b is 60.0% of 100 rows")
+    of_attacks = Demand("worst_group", limit, ("site",)).check(audit)
+    assert of_attacks.words.startswith("the robust accuracy of site b is 90.0%")
 
 
 def test_a_rate_of_no_rows_meets_nothing() -> None:

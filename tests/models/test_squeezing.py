@@ -71,12 +71,13 @@ def test_the_goal_is_reached_where_a_row_is_wrong_and_not_turned_away() -> None:
 
 
 @pytest.mark.parametrize("objective", [margin, cross_entropy])
-def test_both_parts_of_the_goal_pull(objective: Any) -> None:
-    logits = torch.tensor([[1.0, 3.0, 5.0]], requires_grad=True)
-    gain = Unnoticed(br.Away()).gain(objective, logits, torch.tensor([0]))
+def test_what_is_missing_of_the_goal_pulls(objective: Any) -> None:
+    """Right and seen, right and unseen: away from the label. Wrong and seen: out of sight."""
+    logits = torch.tensor([[3.0, 1.0, 5.0], [3.0, 1.0, 0.0], [1.0, 3.0, 5.0]], requires_grad=True)
+    gain = Unnoticed(br.Away()).gain(objective, logits, torch.zeros(3, dtype=torch.int64))
     (slope,) = torch.autograd.grad(gain.sum(), logits)
-    assert slope[0, 0] < 0 < slope[0, 1]
-    assert slope[0, 2] == -1
+    assert bool((slope[:2, 0] < 0).all() and (slope[:2, 1] > 0).all() and (slope[:2, 2] == 0).all())
+    assert slope[2].tolist() == [0, 1, -1]
 
 
 def test_classes_have_a_name_more() -> None:

@@ -143,8 +143,19 @@ def advise(
     return Advice(
         situation, chosen, tuple(map(filled, speaking(rules.ALSO, traits))) if threat is None else (),
         tuple(_audits(traits, chosen.what, names)), tuple(sorted(proposals, key=_place)),
-        tuple(not_these), tuple(map(filled, speaking(rules.NOTES, traits))),
+        tuple(not_these), (*_blanks(names), *map(filled, speaking(rules.NOTES, traits))),
     )  # fmt: skip
+
+
+def _blanks(names: Names) -> Iterator[Counsel]:
+    """What is still to be put into the commands."""
+    blanks = [blank for blank, name in zip(Names()[:3], names, strict=False) if name == blank]
+    if blanks:
+        yield Counsel(
+            f"In place of {', '.join(blanks)}",
+            "Put yours into the commands. Rows to test on must not be among those to train on: a network does better "
+            "on what it has seen, and its attackers bring something new.",
+        )
 
 
 def _filled(situation: Situation, model: Classifier | None, rule: Rule) -> Counsel:

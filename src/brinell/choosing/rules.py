@@ -123,7 +123,7 @@ NOTES = (
          {"knows": ("scores", "labels", "nothing")}),
     Rule("A detector is part of the model", "Ten published detectors of ten fell to attackers who knew of them. First "
          "ask what the classifier does without it; then attack both at once, and count false alarms on clean rows. "
-         "FeatureSqueezing, in Python, is audited so.",
+         "brinell audit --detect does so for feature squeezing.",
          ("arXiv:1705.07263", ADAPTIVE), {"wants": ("undetected",)}),
     Rule("Look at the groups", "Mean robustness hides who breaks first; the audit shows every group with an interval, "
          'and --require "worst_group:{group}>=0.5" makes it a demand.', ("arXiv:2006.12621",), {"groups": (True,)}),

@@ -48,7 +48,8 @@ _Model: TypeAlias = Annotated[
 _Data: TypeAlias = Annotated[
     str | None,
     typer.Argument(
-        metavar="[DATA]", show_default=False, autocompletion=among(names.data), help="The rows to train on.",
+        metavar="[DATA]", show_default=False, autocompletion=among(names.data),
+        help="The rows to train on; of a data set with parts, such as digits, its training part in any case.",
     ),
 ]  # fmt: skip
 _Threat: TypeAlias = Annotated[
@@ -195,8 +196,8 @@ def _load(
     from brinell.choosing import Names
     from brinell.cli import loading
 
-    wanted = loading.Wanted(model, data, "linf:0.001", weights, bounds, None, seed)
+    train, test = names.parts(data) or (data, Names().test)
+    wanted = loading.Wanted(model, train, "linf:0.001", weights, bounds, None, seed)
     loaded = loading.load(wanted, display)
-    test = data.removesuffix(":train") if data.endswith(":train") else "TEST_DATA"
     more = [*(["--weights", str(weights)] if weights else []), *(["--bounds", bounds] if bounds else [])]
-    return {"model": loaded.model, "data": loaded.source, "names": Names(model, data, test, tuple(more))}
+    return {"model": loaded.model, "data": loaded.source, "names": Names(model, train, test, tuple(more))}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def attack(
+    ctx: typer.Context,
     name: Annotated[
         str,
         typer.Argument(
@@ -31,10 +32,13 @@ def attack(
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
     sanitise: options.Sanitise = None,
+    detect: options.Detect = None,
+    detect_threshold: options.DetectThreshold = None,
     target: options.Target = None,
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    device: options.Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write x_adv, success, distance and y to this .npz.", show_default=False),
@@ -61,7 +65,7 @@ def attack(
 
         chosen = values.named(brinell.ATTACKS, "attack", name, parameter or ())
         _check_free(out)
-        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, sanitise), display)
+        loaded = loading.load(loading.Wanted.by(ctx.params), display)
         goal = values.read_goal(target, loaded.classes)
         values.check_fit([chosen], loaded.threat)
         tables.say_plan(loaded, target, (chosen,), f"one attack, seed {seed}")

@@ -25,6 +25,10 @@ def audit(
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
     sanitise: options.Sanitise = None,
+    detect: options.Detect = None,
+    detect_data: own.DetectData = None,
+    detect_threshold: options.DetectThreshold = None,
+    false_alarms: own.FalseAlarms = None,
     effort: own.Effort = None,
     budget: own.Budget = None,
     attack: own.Attack = None,
@@ -34,6 +38,7 @@ def audit(
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    device: options.Device = "auto",
     out: own.Out = None,
     resume: own.Resume = False,
     examples: own.Examples = "all",
@@ -64,7 +69,7 @@ def audit(
         from brinell.cli import audit_plan, loading, tables
 
         asked = audit_plan.read(ctx)
-        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, sanitise), display)
+        loaded = loading.load(loading.Wanted.by(ctx.params), display)
         plan = audit_plan.settle(asked, loaded)
         tables.say_plan(loaded, target, plan.attacks, plan.protocol, examples_from)
         tables.say_demands(asked.demands, len(loaded.source))
@@ -79,11 +84,8 @@ def audit(
                 diagnose=diagnose, certificate=asked.certificate,
             )  # fmt: skip
             tables.say_audit(done, plan.shown)
-            facts = _facts(done, report, as_json)
-            if seeds > 1:
-                facts["spread"] = _spread(done, range(seed, seed + seeds), audit_with)
-        answers = [demand.check(done) for demand in asked.demands]
-        tables.say_answers(answers)
+            facts = _facts(done, report, as_json) | _spread(done, range(seed, seed + seeds), audit_with)
+        answers = tables.say_answers([demand.check(done) for demand in asked.demands])
     _end(answers, facts if as_json else None)
 
 
@@ -99,14 +101,16 @@ def _facts(done: "Audit", report: Path | None, wanted: bool) -> dict[str, Any]:
 
 
 def _spread(done: "Audit", seeds: range, audit_with: "Callable[..., Audit]") -> dict[str, Any]:
-    """Audit with the seeds after the first as well, and say how much they differ."""
+    """Audit with the seeds after the first as well, if there are any, and say how much they differ."""
+    if len(seeds) == 1:
+        return {}
     from brinell.cli import output
     from brinell.evaluation import spread_of
 
     more = (audit_with(seed=seed, examples="none", diagnose=False) for seed in seeds[1:])
     found = spread_of(seeds, (done, *more))
     output.say(str(found))
-    return found.facts()
+    return {"spread": found.facts()}
 
 
 def _end(answers: "list[Answer]", facts: dict[str, Any] | None) -> None:

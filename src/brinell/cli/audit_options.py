@@ -34,6 +34,19 @@ Config: TypeAlias = Annotated[
         "brinell init writes one.",
     ),
 ]
+DetectData: TypeAlias = Annotated[
+    str | None,
+    _option(
+        metavar="DATA",
+        help="Clean rows, neither trained on nor audited, from which the detector's threshold is chosen (a thousand at "
+        "most): those of DATA that --n leaves unless given.",
+        autocompletion=among(names.data),
+    ),
+]
+FalseAlarms: TypeAlias = Annotated[
+    float | None,
+    _option(metavar="SHARE", help="The share of clean rows that the detector may turn away: 0.05 unless given."),
+]
 Effort: TypeAlias = Annotated[
     str | None,
     _option(
@@ -108,7 +121,8 @@ Require: TypeAlias = Annotated[
     _option(
         metavar="DEMAND",
         help='End with exit code 3 where this is missed: "robust_accuracy>=0.6", "clean_accuracy>=0.9", '
-        '"worst_group:sex>=0.5", "gap<=0.1", sound or doubtful; may be given several times. The pessimistic end of '
+        '"worst_group:sex>=0.5", "gap<=0.1", sound or doubtful; with --certify also "certified_accuracy>=0.85" and '
+        '"certified_worst_group:sex>=0.5"; may be given several times. The pessimistic end of '
         "the interval decides.",
         autocompletion=among(("sound", "doubtful")),
     ),

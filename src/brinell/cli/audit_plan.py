@@ -67,7 +67,7 @@ def settle(asked: Asked, loaded: Loaded) -> Plan:
         shown = tables.which_groups(given["group"], there)
     with about("require"):
         for demand in asked.demands:
-            demand.check_possible(there, diagnose=given["diagnose"])
+            demand.check_possible(there, diagnose=given["diagnose"], certified=asked.certificate is not None)
     with about("target"):
         goal = values.read_goal(given["target"], loaded.classes)
     if given["examples_from"] is not None:

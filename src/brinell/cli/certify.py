@@ -34,6 +34,7 @@ def certify(
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    device: options.Device = "auto",
     at_least: Annotated[
         float | None,
         typer.Option(
@@ -71,7 +72,7 @@ def certify(
         with about("out"):
             if out is not None and out.exists():
                 raise brinell.InputError(f"{out} exists; name another folder.")
-        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed), display)
+        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, device=device), display)
         with about("group"):
             shown = tables.which_groups(group, loaded.source.groups)
         output.say_pairs([*tables.scene(loaded), ("Method", f"{method}, seed {seed}: {tables.first_sentence(chosen)}")])

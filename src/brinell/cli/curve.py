@@ -1,21 +1,28 @@
 """``brinell curve``: robust accuracy over eps."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from brinell.cli import names, options
 from brinell.cli.names import among
 
+if TYPE_CHECKING:
+    from brinell.cli.loading import Loaded
+    from brinell.evaluation import RobustnessCurve
+
 
 def curve(
+    ctx: typer.Context,
     model: options.Model,
     data: options.Data,
     threat: options.Threat,
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
     sanitise: options.Sanitise = None,
+    detect: options.Detect = None,
+    detect_threshold: options.DetectThreshold = None,
     effort: Annotated[
         str,
         typer.Option(
@@ -29,6 +36,7 @@ def curve(
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    device: options.Device = "auto",
     into: Annotated[
         Path | None,
         typer.Option(
@@ -58,7 +66,7 @@ def curve(
         from brinell.evaluation import choose, through
 
         chosen = values.read_numbers("shares", shares)
-        loaded = loading.load(loading.Wanted(model, data, threat, weights, bounds, n, seed, sanitise), display)
+        loaded = loading.load(loading.Wanted.by(ctx.params), display)
         cascade = through(loaded.model, choose(None, effort, loaded.threat))
         goal = values.read_goal(target, loaded.classes)
         sizes = ", ".join(f"{share * loaded.threat.eps:g}" for share in sorted(chosen))
@@ -74,9 +82,12 @@ def curve(
         if into is not None:
             output.say(f"Saved: {found.save(into)}; brinell report {into} shows it.")
     if as_json:
-        points = [{"eps": point.eps, "robust_accuracy": point.robust_accuracy.facts()} for point in found.points]
-        output.print_json({
-            "kind": "curve", "model": str(loaded.origin), "data": loaded.source.name, "threat": str(loaded.threat),
-            "effort": effort, "seed": seed, "clean_accuracy": found.clean_accuracy.facts(), "points": points,
-            "unstable": found.unstable,
-        })  # fmt: skip
+        output.print_json(_facts(loaded, found) | {"effort": effort, "seed": seed})
+
+
+def _facts(loaded: "Loaded", found: "RobustnessCurve") -> dict[str, Any]:
+    points = [{"eps": point.eps, "robust_accuracy": point.robust_accuracy.facts()} for point in found.points]
+    return {
+        "kind": "curve", "model": str(loaded.origin), "data": loaded.source.name, "threat": str(loaded.threat),
+        "clean_accuracy": found.clean_accuracy.facts(), "points": points, "unstable": found.unstable,
+    }  # fmt: skip

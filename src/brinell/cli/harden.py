@@ -40,6 +40,7 @@ def harden(
     n: options.Rows = None,
     seed: options.Seed = 0,
     batch_size: options.BatchSize = None,
+    device: options.Device = "auto",
 ) -> None:
     """Train a model to resist an attacker.
 
@@ -61,10 +62,9 @@ def harden(
         import brinell
         from brinell.cli import costs, loading, output, tables, values
         from brinell.defenses import TrainingFolder
-        from brinell.facts import holds_something
 
-        leads = _leads()
-        wanted = loading.Wanted(model, data, threat, weights, bounds, n, seed)
+        leads = _leads(device)
+        wanted = loading.Wanted(model, data, threat, weights, bounds, n, seed, device=device)
         choices = values.read_training(training or ())
         if recipe is None or out is None or dry_run:
             costs.say_costs(
@@ -73,9 +73,7 @@ def harden(
             )  # fmt: skip
             return
         chosen = values.named(brinell.RECIPES, "recipe", recipe, parameter or ())
-        holds_something(out, resume)
-        if lr is not None and not lr > 0:
-            raise InputError(f"--lr is {lr}; give a rate above 0, such as 0.001.")
+        _check_course(out, resume, lr)
         loaded = loading.load(wanted, display)
         held = loading.read_for(loaded.model, judged_on, display) if judged_on else None
         output.say_pairs([("Recipe", f"{chosen}, seed {seed}"), *tables.scene(loaded)])
@@ -94,10 +92,12 @@ def harden(
                 _audit(hard, held, loaded, audit, out / "audit", display)
 
 
-def _leads() -> bool:
-    """Whether this process speaks: of several that a launcher started, one does."""
+def _leads(device: str) -> bool:
+    """Whether this process speaks: of several that a launcher started, one does. Where they work is settled first."""
+    from brinell.cli import devices
     from brinell.defenses.workers import Workers
 
+    devices.settle_training(device)
     leads = Workers().leads
     if not leads:
         screen.ask(quiet=True, no_color=True)
@@ -109,6 +109,15 @@ def _check_given(dry_run: bool, *needed: object) -> None:
         raise InputError("give --recipe and --out; or --dry-run, to see first what each recipe would cost.")
 
 
+def _check_course(out: Path, resume: bool, lr: float | None) -> None:
+    """Raise InputError where the folder or the rate will not do."""
+    from brinell.facts import holds_something
+
+    holds_something(out, resume)
+    if lr is not None and not lr > 0:
+        raise InputError(f"--lr is {lr}; give a rate above 0, such as 0.001.")
+
+
 def _audit_data(audit: str | None, audit_data: str | None, data: str) -> str | None:
     """What the result is to be judged on, if at all."""
     if audit is None:
@@ -117,9 +126,10 @@ def _audit_data(audit: str | None, audit_data: str | None, data: str) -> str | N
         return None
     if audit not in names.EFFORTS:
         raise InputError(f"--audit is {audit!r}; choose one of {', '.join(names.EFFORTS)}.")
-    if audit_data is None and not data.endswith(":train"):
+    judged_on = audit_data or names.untrained(data)
+    if judged_on is None:
         raise InputError("--audit needs rows that were not trained on; name them with --audit-data.")
-    return audit_data or data.removesuffix(":train")
+    return judged_on
 
 
 def _audit(
@@ -173,7 +183,7 @@ def _say_training(log: "TrainingLog") -> None:
 
 def _audit_command(wanted: "Wanted", weights: Path) -> str:
     """What to type next: for a data set with a test part, on that."""
-    data = wanted.data.removesuffix(":train") if wanted.data.endswith(":train") else "OTHER_DATA"
+    data = names.untrained(wanted.data) or "OTHER_DATA"
     bounds = [] if wanted.bounds is None else ["--bounds", wanted.bounds]
     words = [wanted.model, data, wanted.threat, "--weights", str(weights), *bounds]
     return shlex.join(["brinell", "audit", *words])

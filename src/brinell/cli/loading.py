@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from brinell import models
 from brinell.case import as_inputs, check_seed
+from brinell.cli import devices
+from brinell.cli.detecting import Detect, Rows, behind
 from brinell.cli.output import say
 from brinell.cli.places import about
 from brinell.cli.progress import Display
@@ -37,6 +39,15 @@ class Wanted(NamedTuple):
     n: int | None
     seed: int
     sanitise: Sequence[str] | None = None
+    detect: Detect | None = None
+    device: str = devices.AUTO
+
+    @classmethod
+    def by(cls, given: Mapping[str, Any]) -> "Wanted":
+        """What the parameters of a command name."""
+        names = ("detect_threshold", "detect_data", "false_alarms")
+        detect = Detect(given.get("detect") or (), *(given.get(name) for name in names))
+        return cls(**{name: given[name] for name in cls._fields if name in given} | {"detect": detect})
 
 
 class Loaded(NamedTuple):
@@ -52,6 +63,7 @@ class Loaded(NamedTuple):
 def load(wanted: Wanted, display: Display) -> Loaded:
     """Find, build and read everything that a command names, and try the model on a row. Raises InputError."""
     display("loading model and data", 0, None)
+    device = devices.find(wanted.device)
     with about("seed"):
         check_seed(wanted.seed)
     with about("threat"):
@@ -60,17 +72,18 @@ def load(wanted: Wanted, display: Display) -> Loaded:
     with about("data"):
         source = read_for(built, wanted.data, display)
     with about("bounds"):
-        model = _bounded(built, wanted, source).eval()
+        model = _bounded(built, wanted, source).eval().to(device)
     with about("sanitise"):
         model = _behind(model, wanted.sanitise or ())
     with about("n"):
-        if wanted.n is not None:
-            source = stratified(source, wanted.n, wanted.seed)
-    classes = _try(model, source, ball, wanted.model)
+        chosen = source if wanted.n is None else stratified(source, wanted.n, wanted.seed)
+    rows = Rows(source, chosen, partial(_read, built, display=display), wanted.data, wanted.seed)
+    model, detector = behind(model, wanted.detect, rows)
+    classes = _try(model, chosen, ball, wanted.model)
     weights = None if wanted.weights is None else str(wanted.weights)
     origin = Origin(model=wanted.model, data=wanted.data, weights=weights, bounds=wanted.bounds, n=wanted.n,
-                    sanitise=tuple(wanted.sanitise or ()))  # fmt: skip
-    return Loaded(model, source, ball, origin, classes)
+                    sanitise=tuple(wanted.sanitise or ()), detector=detector)  # fmt: skip
+    return Loaded(model, chosen, ball, origin, classes)
 
 
 def build_model(spec: str, weights: Path | None, seed: int) -> nn.Module:
@@ -95,12 +108,16 @@ def build_model(spec: str, weights: Path | None, seed: int) -> nn.Module:
 
 def read_for(built: nn.Module, data: str, display: Display) -> Source:
     """The data, as far as ``built`` knows them in its frame and with its classes; what they are called is said."""
-    frame, classes = (built.frame, built.classes) if isinstance(built, Classifier) else (None, None)
-    source = read(data, progress=partial(display, unit="bytes"), frame=frame, classes=classes)
+    source = _read(built, data, display)
     if names := classes_of(source):
         more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
         say(f"Classes: {', '.join(f'{number} = {name}' for number, name in enumerate(names[:10]))}{more}.")
     return source
+
+
+def _read(built: nn.Module, data: str, display: Display) -> Source:
+    frame, classes = (built.frame, built.classes) if isinstance(built, Classifier) else (None, None)
+    return read(data, progress=partial(display, unit="bytes"), frame=frame, classes=classes)
 
 
 def _bounded(built: nn.Module, wanted: Wanted, source: Source) -> Classifier:
@@ -229,8 +246,10 @@ def _try(model: Classifier, source: Source, ball: Ball, spec: str) -> int:
     except InputError:
         raise
     except Exception as problem:
+        place = "" if x.device.type == "cpu" else f" on {x.device} (--device cpu keeps it off that)"
+        shape = tuple(x.shape[1:])
         raise InputError(
-            f"{spec} cannot take a row of {source.name}, shape {tuple(x.shape[1:])}: it raised {_words(problem)}."
+            f"{spec} cannot take a row of {source.name}, shape {shape}{place}: it raised {_words(problem)}."
         ) from problem
 
 

@@ -3,10 +3,12 @@
 import ast
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 EFFORTS = ("quick", "standard", "thorough")
 MODELS = ("brinell.models:SmallCNN", "brinell.models:TutorialCNN", "brinell.models:tutorial_classifier")
 SANITISERS = ("jpeg:quality=75", "bitdepth:bits=4", "median:size=3", "randomresizepad:least=0.8")  # examples
+DEVICES = ("auto", "cpu", "cuda")
 METHODS = ("ibp", "smoothing")
 THREATS = ("linf:8/255", "linf:0.3", "l2:0.5", "l1:10", "l0:20")  # examples: any number can stand there
 
@@ -30,6 +32,26 @@ def data() -> list[str]:
               and isinstance(node.target, ast.Name) and node.target.id == "NAMES"]  # fmt: skip
     keys = [key for table in tables if isinstance(table, ast.Dict) for key in table.keys]
     return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
+
+
+class Parts(NamedTuple):
+    """The names of the two parts of a data set."""
+
+    train: str
+    test: str
+
+
+def parts(name: str) -> Parts | None:
+    """The parts of the data set that ``name`` has one of; None where it has no such name, as files have none."""
+    test = name.removesuffix(":train")
+    found = Parts(f"{test}:train", test)
+    return found if set(found) <= set(data()) else None
+
+
+def untrained(trained_on: str) -> str | None:
+    """The part to test on after training on ``trained_on``; None where that is no training part."""
+    found = parts(trained_on)
+    return found.test if found and found.train == trained_on else None
 
 
 def _exported(room: str, table: str) -> list[str]:

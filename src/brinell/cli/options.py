@@ -65,6 +65,20 @@ Sanitise: TypeAlias = Annotated[
         autocompletion=among(names.SANITISERS),
     ),
 ]
+Detect: TypeAlias = Annotated[
+    list[str] | None,
+    _option(
+        metavar="SANITISER",
+        help="A detector, feature squeezing: what each input is squeezed by, such as bitdepth:bits=4 or median:size=3; "
+        "may be given several times. An input whose answer changes too much is turned away, and the attacker wants "
+        "to be wrong and not turned away. It stands before what --sanitise names.",
+        autocompletion=among(names.SANITISERS),
+    ),
+]
+DetectThreshold: TypeAlias = Annotated[
+    float | None,
+    _option(metavar="NUMBER", min=0, max=2, help="The detector's threshold, as an audit chose it."),
+]
 Target: TypeAlias = Annotated[
     int | None,
     _option(
@@ -88,6 +102,14 @@ Seed: TypeAlias = Annotated[
 BatchSize: TypeAlias = Annotated[
     int | None,
     _option(metavar="ROWS", min=1, help="Rows to work on at once."),
+]
+Device: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|cpu|cuda|cuda:1",
+        help="Where to work: on a GPU if CUDA has one, unless given.",
+        autocompletion=among(names.DEVICES),
+    ),
 ]
 Parameters: TypeAlias = Annotated[
     list[str] | None,

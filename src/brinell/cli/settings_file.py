@@ -13,11 +13,12 @@ from brinell.cli.config import FIELDS
 
 _EXAMPLES = {
     "model": "nets.py:model", "weights": "weights.safetensors", "bounds": "0:1",
-    "sanitise": "[\"jpeg:quality=75\"]", "data": "data.npz", "n": "1000",
+    "sanitise": "[\"jpeg:quality=75\"]", "detect": "[\"median:size=3\"]", "detect_data": "held.npz",
+    "detect_threshold": "0.5", "false_alarms": "0.05", "data": "data.npz", "n": "1000",
     "group": "[class]", "threat": "linf:8/255", "target": "0", "effort": "standard", "budget": "5m",
     "attack": '["PGD:steps=100,restarts=2"]', "alone": "true", "examples_from": "theirs.npz", "diagnose": "false",
-    "certify": "ibp",
-    "seed": "0", "seeds": "3", "batch_size": "128", "require": '["robust_accuracy>=0.5", sound]', "out": "runs/first",
+    "certify": "ibp", "seed": "0", "seeds": "3", "batch_size": "128", "device": "cpu",
+    "require": '["robust_accuracy>=0.5", sound]', "out": "runs/first",
     "resume": "true", "examples": "none", "report": "report.html", "json": "true",
 }  # fmt: skip
 _HEAD = """\

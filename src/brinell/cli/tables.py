@@ -65,12 +65,13 @@ def say_demands(demands: Sequence[Demand], n: int) -> None:
         say(f"Warning: {words}", "yellow")
 
 
-def say_answers(answers: Sequence[Answer]) -> None:
-    """The demands that are met; those that are missed are errors, and said as such."""
+def say_answers(answers: list[Answer]) -> list[Answer]:
+    """The demands that are met; those that are missed are errors, and said as such. Returns all."""
     if met := [each for each in answers if each.met]:
         say()
         for answer in met:
             say(str(answer))
+    return answers
 
 
 def first_sentence(value: object) -> str:
@@ -102,9 +103,10 @@ def say_audit(audit: Audit, groups: Iterable[tuple[str, ...]]) -> None:
     record = audit.record
     for warning in record.warnings:
         say(f"Warning: {warning}", "yellow")
-    static = audit.static_accuracy
+    static, alarms = audit.static_accuracy, audit.false_alarms
     say_pairs([
         ("Clean accuracy", str(audit.clean_accuracy)),
+        *([("False alarms", f"{alarms}: clean rows that are turned away, counted as wrong")] if alarms else []),
         *([("Static", f"{static}, by examples made for the bare model: no measure of robustness")] if static else []),
         ("Robust accuracy", str(audit.robust_accuracy) + (", adaptive" if static else "")),
         *([("Certified", str(audit.certified_accuracy))] if audit.certified_accuracy else []),

@@ -9,6 +9,7 @@ from brinell.cli import options
 from brinell.cli.exits import FAILED
 
 if TYPE_CHECKING:
+    from brinell.cli.detecting import Detect
     from brinell.cli.loading import Wanted
     from brinell.cli.progress import Display
     from brinell.evaluation import AuditRecord, Verification
@@ -23,7 +24,10 @@ def verify(
     weights: options.Weights = None,
     bounds: options.BoundsText = None,
     sanitise: options.Sanitise = None,
+    detect: options.Detect = None,
+    detect_threshold: options.DetectThreshold = None,
     n: options.Rows = None,
+    device: options.Device = "auto",
     as_json: options.Json = False,
 ) -> None:
     """Check that a run folder holds what was measured.
@@ -42,6 +46,7 @@ def verify(
         display("loading PyTorch", 0, None)
         given = {
             "model": model, "data": data, "weights": weights, "bounds": bounds, "n": n, "sanitise": sanitise or None,
+            "detect": detect or None, "detect_threshold": detect_threshold, "device": device,
         }  # fmt: skip
         found = _verified(run, given, display)
         for finding in found.findings:
@@ -96,5 +101,15 @@ def _wanted(run: Path, record: "AuditRecord", given: dict[str, Any]) -> "Wanted"
         weights = run / weights  # brinell demo keeps them there
     return Wanted(
         named["model"], named["data"], facts.threat, weights, named.get("bounds"), named.get("n"), facts.seed,
-        tuple(named.get("sanitise", ())),
+        tuple(named.get("sanitise", ())), _detect(given, known.get("detector") or {}),
+        given["device"],
     )  # fmt: skip
+
+
+def _detect(given: dict[str, Any], known: dict[str, Any]) -> "Detect":
+    """The detector, with the threshold that the audit chose."""
+    from brinell.cli.detecting import Detect
+
+    threshold = given["detect_threshold"]
+    return Detect(given["detect"] or known.get("squeezers", ()),
+                  known.get("threshold") if threshold is None else threshold)  # fmt: skip

@@ -31,6 +31,7 @@ from brinell.evaluation.groups import GroupGap as GroupGap
 from brinell.evaluation.groups import GroupRow as GroupRow
 from brinell.evaluation.options import Options as Options
 from brinell.evaluation.record import AuditRecord as AuditRecord
+from brinell.evaluation.record import DetectorWords as DetectorWords
 from brinell.evaluation.record import Origin as Origin
 from brinell.evaluation.record import read_record as read_record
 from brinell.evaluation.run import run_audit as run_audit

@@ -133,6 +133,8 @@ class Audit:
         lines = [
             f"{facts.threat}, goal {facts.goal}, {facts.data.n} rows of {facts.data.name}",
             f"clean accuracy   {self.clean_accuracy}",
+            *([f"false alarms     {self.false_alarms}, clean rows turned away"] if self.false_alarms else []),
+            *([f"static accuracy  {self.static_accuracy}, no measure of robustness"] if self.static_accuracy else []),
             f"robust accuracy  {self.robust_accuracy}, an upper bound",
             *([f"certified        {self.certified_accuracy}, a lower bound"] if self.certified_accuracy else []),
             *([f"verdict: {self.diagnosis}"] if self.diagnosis else []),

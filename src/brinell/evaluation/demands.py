@@ -12,12 +12,19 @@ from brinell.statistics import LEVEL, Rate, gap, simultaneous
 if TYPE_CHECKING:
     from brinell.evaluation import Audit, GroupRow
 
-Metric: TypeAlias = Literal["clean_accuracy", "robust_accuracy", "worst_group", "gap", "verdict"]
+Metric: TypeAlias = Literal[
+    "clean_accuracy", "robust_accuracy", "certified_accuracy", "worst_group", "certified_worst_group", "gap", "verdict"
+]
 Comparison: TypeAlias = Literal[">=", "<="]
 
-EXAMPLES = "robust_accuracy>=0.6, clean_accuracy>=0.9, worst_group:sex>=0.5, gap:sex<=0.1, sound or doubtful"
+EXAMPLES = (
+    "robust_accuracy>=0.6, clean_accuracy>=0.9, certified_accuracy>=0.5, worst_group:sex>=0.5, "
+    "certified_worst_group:sex>=0.4, gap:sex<=0.1, sound or doubtful"
+)
 _TEXT = re.compile(r"(?P<metric>\w+)\s*(?::(?P<groups>.+?))?\s*(?P<comparison>[<>]=?|==?)\s*(?P<limit>[^<>=]+)")
-_BY_GROUP = ("worst_group", "gap")
+_OF_GROUPS: dict[str, str] = {  # the rate of each group that is looked at
+    "worst_group": "robust_accuracy", "certified_worst_group": "certified_accuracy", "gap": "robust_accuracy"
+}  # fmt: skip
 _UNSOUND = "; but the verdict is unsound: the number is not to be believed"
 _MOST = 1 << 24  # rows, more than which nobody will look for
 _VERDICTS = ("sound", "doubtful")  # the best first; an unsound audit meets no demand
@@ -49,6 +56,7 @@ class Demand:
 
     With groups all are looked at together, and the one whose lower end is lowest decides. Groups of fewer than 30 rows
     are passed over, unless these few are enough to tell that the demand is missed.
+    Of certified accuracy too the lower end decides; a verdict does not touch it, since it is proved.
     limit: a share in 0..1, or "sound" or "doubtful" for the metric "verdict". groups: whose worst group or gap is
     meant, several names for the intersection; none means every attribute of the audit, one after the other.
     Raises InputError on a limit that nothing can be compared with, and on groups where there are none to name."""
@@ -60,8 +68,9 @@ class Demand:
     def __post_init__(self) -> None:
         if self.metric not in get_args(Metric):
             raise InputError(f"there is no metric {self.metric!r} to require; write {EXAMPLES}.")
-        if self.groups and self.metric not in _BY_GROUP:
-            raise InputError(f"{self.metric} has no groups; write worst_group:{self.groups[0]}>=0.5 or gap:...<=0.1.")
+        if self.groups and self.metric not in _OF_GROUPS:
+            worst = "certified_worst_group" if self.metric == "certified_accuracy" else "worst_group"
+            raise InputError(f"{self.metric} has no groups; write {worst}:{self.groups[0]}>=0.5 or gap:...<=0.1.")
         if self.metric == "verdict":
             if self.limit not in _VERDICTS:
                 raise InputError(f"the verdict required is {self.limit!r}; choose one of {', '.join(_VERDICTS)}.")
@@ -88,6 +97,11 @@ class Demand:
         return wanted
 
     @property
+    def rate(self) -> str:
+        """The rate that it is about, as audits and their groups name it; empty for a verdict."""
+        return "" if self.metric == "verdict" else _OF_GROUPS.get(self.metric, self.metric)
+
+    @property
     def comparison(self) -> Comparison:
         """How the measured value has to stand to the limit."""
         return "<=" if self.metric == "gap" else ">="
@@ -98,16 +112,22 @@ class Demand:
         names = f":{','.join(self.groups)}" if self.groups else ""
         return f"{self.metric}{names}{self.comparison}{self.limit:g}"
 
-    def check_possible(self, groups: Iterable[str] | None, *, diagnose: bool) -> None:
+    def check_possible(self, groups: Iterable[str] | None, *, diagnose: bool, certified: bool) -> None:
         """Raise InputError where an audit with these groups ("class" is always there) cannot answer: before any work.
 
-        groups: None where they are not known yet. diagnose: whether the audit makes a diagnosis."""
+        groups: None where they are not known yet. diagnose, certified: whether the audit makes a diagnosis, and proves
+        which rows stand."""
         known = [*dict.fromkeys(["class", *(groups or ())])]
         for name in self.groups:
             if groups is not None and name not in known:
                 raise InputError(f"{self} is demanded, but there is no group {name!r}; there are: {', '.join(known)}.")
         if self.metric == "verdict" and not diagnose:
             raise InputError(f"{self} needs the diagnosis; leave --no-diagnose (diagnose=False) out.")
+        if self.rate == "certified_accuracy" and not certified:
+            raise InputError(
+                f"{self} needs a certificate, and this audit has none; audit with --certify ibp "
+                "(certificate=IntervalBounds())."
+            )
 
     def out_of_reach(self, n: int) -> str:
         """Why ``n`` rows cannot meet this however good the model is, in words; empty where they can."""
@@ -120,14 +140,18 @@ class Demand:
         )
 
     def check(self, audit: "Audit") -> Answer:
-        """Whether ``audit`` meets this. Raises InputError where it cannot tell: no such group, no diagnosis."""
-        self.check_possible(audit.record.settings.data.groups, diagnose=audit.diagnosis is not None)
+        """Whether ``audit`` meets this. Raises InputError where it cannot tell: no such group, no diagnosis, no
+        certificate."""
+        self.check_possible(
+            audit.record.settings.data.groups, diagnose=audit.diagnosis is not None,
+            certified=audit.certified_accuracy is not None,
+        )  # fmt: skip
         if self.metric == "verdict":
             return self._of_verdict(audit)
-        if self.metric not in _BY_GROUP:
+        if self.metric not in _OF_GROUPS:
             return self._of_rate(audit)
         every = [self.groups] if self.groups else [(name,) for name in audit.record.settings.data.groups]
-        answer = self._of_worst if self.metric == "worst_group" else self._of_gap
+        answer = self._of_gap if self.metric == "gap" else self._of_worst
         answers = [answer(audit, names) for names in every]
         told = [each for each in answers if not math.isnan(each.bound)] or answers
         sign = -1 if self.comparison == "<=" else 1
@@ -140,28 +164,32 @@ class Demand:
         return Answer(self, met, f"the verdict is {audit.diagnosis.verdict}" + (f" ({found})" if found else ""))
 
     def _of_rate(self, audit: "Audit") -> Answer:
-        rate = audit.clean_accuracy if self.metric == "clean_accuracy" else audit.robust_accuracy
-        name = self.metric.replace("_", " ")
-        return self._at_least(f"the {name} is {_rate(rate)}", rate, audit)
+        rate = getattr(audit, self.rate)
+        return self._at_least(f"the {self._name} is {_rate(rate)}", rate, audit)
+
+    @property
+    def _name(self) -> str:
+        """The rate in words."""
+        return self.rate.replace("_", " ")
 
     def _of_worst(self, audit: "Audit", names: tuple[str, ...]) -> Answer:
         every = audit.by_group(*names)
         told = [  # few rows, and enough to tell
-            (rate, row) for row, rate in zip(every, _together(every), strict=True)
+            (rate, row) for row, rate in zip(every, self._together(every), strict=True)
             if row.small and rate.high < float(self.limit)
         ]  # fmt: skip
         if told:
             rate, row = min(told, key=lambda pair: (pair[0].high, pair[0].value))
-            words = f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}: even its upper end is below"
+            words = f"the {self._name} of {_name(names, row.group)} is {_rate(rate)}: even its upper end is below"
             return Answer(self, False, f"{words} {float(self.limit):.1%}", rate.value, rate.high)
         rows = _speaking(every)
-        rate, row = min(zip(_together(rows), rows, strict=True), key=lambda pair: (pair[0].low, pair[0].value))
-        words = f"the robust accuracy of {_name(names, row.group)} is {_rate(rate)}{_sight(rows, every)}"
+        rate, row = min(zip(self._together(rows), rows, strict=True), key=lambda pair: (pair[0].low, pair[0].value))
+        words = f"the {self._name} of {_name(names, row.group)} is {_rate(rate)}{_sight(rows, every)}"
         return self._at_least(words, rate, audit)
 
     def _of_gap(self, audit: "Audit", names: tuple[str, ...]) -> Answer:
         every = audit.by_group(*names)
-        rows, found, of_all = _speaking(every), audit.gap(*names), gap(_together(every))
+        rows, found, of_all = _speaking(every), audit.gap(*names), gap(self._together(every))
         if of_all.low > float(self.limit):  # the small groups have few rows, and enough to tell
             found = found._replace(value=of_all.value, low=of_all.low, high=of_all.high, best=every[of_all.best].group,
                                    worst=every[of_all.worst].group)  # fmt: skip
@@ -177,6 +205,9 @@ class Demand:
         more = "" if met or found.value > float(self.limit) else "; the value alone would do, so more rows may"
         return self._told(words, "upper", found.value, found.high, met, more, audit)
 
+    def _together(self, rows: "list[GroupRow]") -> list[Rate]:
+        return simultaneous([getattr(row, self.rate) for row in rows])
+
     def _at_least(self, words: str, rate: Rate, audit: "Audit") -> Answer:
         """Compare a rate's lower end with the limit."""
         limit = float(self.limit)
@@ -190,7 +221,7 @@ class Demand:
         limit = float(self.limit)
         shown, demanded = _apart(bound, limit)
         relation = "at" if bound == limit else "above" if bound > limit else "below"
-        doubt = "" if self.metric == "clean_accuracy" or audit.verdict != "unsound" else _UNSOUND
+        doubt = "" if self.rate != "robust_accuracy" or audit.verdict != "unsound" else _UNSOUND
         return Answer(
             self, met, f"{words}: its {end} end, {shown}, is {relation} {demanded}{more}{doubt}", value, bound
         )
@@ -209,10 +240,6 @@ def _share(text: str, whole: str) -> float:
         return float(top) / float(bottom or 1) / (100 if percent else 1)
     except (ValueError, ZeroDivisionError) as problem:
         raise InputError(f"the demand {whole!r} compares with {text!r}; give a share, as 0.6 or 60%.") from problem
-
-
-def _together(rows: "list[GroupRow]") -> list[Rate]:
-    return simultaneous([row.robust_accuracy for row in rows])
 
 
 def _speaking(rows: "list[GroupRow]") -> "list[GroupRow]":

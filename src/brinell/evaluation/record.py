@@ -53,6 +53,21 @@ class DataFacts(Frozen):
     columns: tuple[str, ...] | None = None
 
 
+class DetectorWords(Frozen):
+    """What makes a detector of the command line again, and what its threshold was chosen from: ``n`` clean rows of
+    ``data``, for a share of ``false_alarms``; None where it was given."""
+
+    squeezers: tuple[str, ...]
+    threshold: float
+    data: str | None = None
+    n: int | None = None
+    false_alarms: float | None = None
+
+    def __str__(self) -> str:
+        by = f", chosen from {self.n} rows of {self.data} for {self.false_alarms:g} false alarms" if self.data else ""
+        return f"a detector ({', '.join(self.squeezers)}; threshold {self.threshold:.6g}{by})"
+
+
 class Origin(Frozen):
     """The words with which the command line named model and data: what ``brinell verify RUN`` needs.
 
@@ -64,10 +79,12 @@ class Origin(Frozen):
     bounds: str | None = None
     n: int | None = None
     sanitise: tuple[str, ...] = ()
+    detector: DetectorWords | None = None
     name: str | None = None
 
     def __str__(self) -> str:
-        behind = f", behind {', '.join(self.sanitise)}" if self.sanitise else ""
+        before = [*([str(self.detector)] if self.detector else []), *self.sanitise]
+        behind = f", behind {', '.join(before)}" if before else ""
         return self.name or self.model + (f", weights {self.weights}" if self.weights else "") + behind
 
 

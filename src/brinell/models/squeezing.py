@@ -15,7 +15,7 @@ from brinell.models.sanitisers import BitDepth, Layer, Median, Sanitiser, draws_
 from brinell.models.state import evaluating
 
 _BATCH = 256  # rows at a time, while a threshold is chosen
-_SOFT = 4.0  # what a row's range of logits comes to in the slope: far from where a softmax is flat
+_SOFT = 16.0  # what a row's range of logits comes to in the slope: not so sure that a softmax is flat there
 
 
 class FeatureSqueezing(Guarded):
@@ -26,14 +26,14 @@ class FeatureSqueezing(Guarded):
 
     It is a Classifier with one class more: the last logit is on top where the input is turned away, so a clean row that
     is turned away counts as wrong. What an attacker wants of it is to be wrong and not turned away; ``attack`` and
-    ``audit`` know that, climb both at once through the squeezers, and count a row that is turned away under attack as
-    standing. ``audit.false_alarms`` is the share of clean rows that are turned away.
+    ``audit`` know that, climb what is missing of the two through the squeezers, and count a row that is turned away
+    under attack as standing. ``audit.false_alarms`` is the share of clean rows that are turned away.
 
     model: a Classifier. squeezers: sanitisers that draw nothing; the paper's for MNIST are 1 bit and a small median.
     threshold: in 0..2; better chosen from clean rows by ``calibrated``.
     Raises InputError, InputTypeError. Source: Xu et al. 2017, arXiv:1704.01155; the class for what is turned away and
-    the attack on both at once are Carlini and Wagner 2017, arXiv:1705.07263; that this detector falls, He et al. 2017,
-    arXiv:1706.04701."""
+    the attack on both are Carlini and Wagner 2017, arXiv:1705.07263, one part at a time Bryniarski et al. 2021,
+    arXiv:2106.15023; that this detector falls, He et al. 2017, arXiv:1706.04701."""
 
     def __init__(
         self, model: Classifier, squeezers: tuple[Sanitiser, ...] = (BitDepth(1), Median(3)), threshold: float = 1.0
@@ -67,6 +67,7 @@ class FeatureSqueezing(Guarded):
     def scores(self, x: Tensor) -> Tensor:
         """How much squeezing changes the answer to each row of ``x`` (N, ...), (N,) in 0..2."""
         net: _Squeezed = self.net  # type: ignore[assignment]
+        x = x.to(self.anchor)
         x = Bounds.of(self.bounds).to(x).check(x)
         with evaluating(self), torch.no_grad():
             parts = [net.look(part)[1] for part in torch.split(x, _BATCH)]

@@ -48,6 +48,9 @@ def _loading(facts: "Settings") -> list[str]:
     options = {"--weights": facts.origin.weights, "--bounds": facts.origin.bounds, "--n": facts.origin.n}
     words = [word for name, value in options.items() if value is not None for word in (name, str(value))]
     words += [word for text in facts.origin.sanitise for word in ("--sanitise", text)]
+    if (detector := facts.origin.detector) is not None:
+        words += [word for text in detector.squeezers for word in ("--detect", text)]
+        words += ["--detect-threshold", str(detector.threshold)]
     target = _target(facts.goal)
     return [*words, *(["--target", target] if target else [])]
 

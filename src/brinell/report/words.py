@@ -204,9 +204,16 @@ def turned_away(record: "AuditRecord") -> str | None:
     alarms = record.false_alarms
     if alarms is None:
         return None
+    detector = record.settings.origin and record.settings.origin.detector
+    chosen = ""
+    if detector and detector.data and detector.false_alarms is not None:
+        chosen = (
+            f" Its threshold was chosen from {count(detector.n or 0)} clean rows of {detector.data}, for "
+            f"{percent(detector.false_alarms)} of false alarms at most on average."
+        )
     return (
         f"The detector turns {percent(alarms.rate.value)} of the clean rows away ({exact(alarms.rate)}): false alarms, "
-        "which count as wrong. Under attack a row that is turned away stands."
+        f"which count as wrong. Under attack a row that is turned away stands.{chosen}"
     )
 
 
