@@ -230,7 +230,7 @@ def test_a_folder_that_exists_is_left_alone(run: Run) -> None:
 
 
 def test_ctrl_c_keeps_what_is_done_and_tells_how_to_go_on(run: Run, workshop: Path) -> None:
-    slow = ("audit", "nets.py:Slow", "toy.npz", "linf:0.05", "--attack", "PGD:steps=5", "--batch-size", "4")
+    slow = ("audit", "nets.py:Slow", *TOY[2:], "--attack", "PGD:steps=5", "--batch-size", "4", "--no-diagnose")
     program = [sys.executable, "-c", INTERRUPTIBLE, *slow]
     process = subprocess.Popen(
         program, env=environment(NETS_SLEEP="0.03"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
