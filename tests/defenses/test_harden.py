@@ -114,6 +114,7 @@ def plain() -> float:
 HARDENING = [br.FastFGSM(), br.NFGSM(), br.PGDTraining(), br.TRADES(steps=5), br.AWP(br.PGDTraining(steps=3))]
 
 
+@pytest.mark.no_cover  # long, through code that other tests follow
 @pytest.mark.parametrize("recipe", HARDENING, ids=repr)
 def test_what_hardens_hardens(recipe: Recipe, plain: float) -> None:
     model = harden(recipe, n=600, epochs=10, lr=2e-2)

@@ -10,6 +10,7 @@ from torch import nn
 import brinell as br
 from brinell.data import read, stratified
 
+pytestmark = pytest.mark.no_cover  # long walks through code that other tests follow
 THREAT = br.Linf(0.1)
 CASCADE = (
     br.PGD(steps=20, objective="margin"), br.PGD(steps=20, objective="margin", start="structured"),
