@@ -58,7 +58,9 @@ NEEDS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, visibly, what needs something that this machine has not got."""
+    """Skip, visibly, what needs something that this machine has not got; build the guide first, which takes longest:
+    begun last, it would keep one worker busy while the others are done."""
+    items.sort(key=lambda item: item.path.name != "test_guide.py")
     for marker, (is_there, reason) in NEEDS.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
         missing = bool(marked) and not is_there()

@@ -47,6 +47,7 @@ def complaint(words: list[str]) -> str | None:
 
 
 @on_every_page
+@pytest.mark.no_cover  # what pages do is tested elsewhere, and following their trainings would take a third longer
 @pytest.mark.filterwarnings("ignore:Please import `gaussian_filter`:DeprecationWarning")  # foolbox's affair
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,12 +1,12 @@
 """`brinell advise`."""
 
+import io
 import json
 import shlex
-from pathlib import Path
+import sys
 
 import pytest
 import torch
-from test_cli_init import Terminal
 from workshop import Run
 
 import brinell
@@ -74,21 +74,30 @@ def test_it_says_what_to_put_where_it_cannot_know(run: Run) -> None:
     assert "In place of TEST_DATA: Put yours into the commands. Rows to test on must not be among those" in told
 
 
-def test_a_person_is_asked_what_is_not_given(workshop: Path) -> None:
-    answers = [
-        ("[gradients]: ", "weights"), ("choose one of gradients", ""), ("[gradients]: ", "labels"), ("[any]: ", ""),
-        ("[image]: ", "table"), ("[1x28x28]: ", "14"), ("[10]: ", "2"), ("[60000]: ", "500"), ("groups: ", ""),
-        ("[1h]: ", "5m"),
+class Person(io.StringIO):
+    """Answers, typed at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_is_asked_what_is_not_given(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [
+        ("[gradients]:", "weights"), ("choose one of gradients", None), ("[gradients]:", "labels"), ("[any]:", ""),
+        ("[image]:", "table"), ("[1x28x28]:", "14"), ("[10]:", "2"), ("[60000]:", "500"), ("groups:", ""),
+        ("[1h]:", "5m"),
     ]  # fmt: skip
-    with Terminal(workshop, "advise", "--cores", "3") as screen:
-        for prompt, answer in answers:
-            screen.until(prompt)
-            if prompt.endswith(": "):
-                screen.type(f"{answer}\n")
-        screen.until("The attacker sees the labels alone and wants any wrong answer.")
-        screen.until("500 rows of 14 columns, 2 classes")
-        screen.until("Keep in mind")
-    assert screen.process.returncode == 0
+    monkeypatch.setattr(sys, "stdin", Person("".join(f"{answer}\n" for _, answer in said if answer is not None)))
+    ended = run("advise", "--cores", "3")
+    assert ended.code == 0
+    read = 0
+    for words, _ in said:
+        assert words in ended.err[read:]
+        read = ended.err.index(words, read) + len(words)
+    assert ended.err.count("]:") == sum(words.endswith("]:") for words, _ in said)
+    assert "The attacker sees the labels alone and wants any wrong answer." in ended.out
+    assert "500 rows of 14 columns, 2 classes" in ended.out
+    assert "Keep in mind" in ended.out
 
 
 def test_the_questions_are_those_of_the_situation() -> None:

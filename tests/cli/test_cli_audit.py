@@ -96,7 +96,8 @@ def test_warnings_are_shown(run: Run) -> None:
 
 
 def test_rows_on_which_two_judgements_differ_are_told_of(run: Run) -> None:
-    ended = run("audit", "nets.py:Shaky", "toy.npz", "linf:0.1", "--attack", "FGSM", "--batch-size", 8, "--out", "a")
+    words = ("audit", "nets.py:Shaky", "toy.npz", "linf:0.1", "--attack", "FGSM", "--batch-size", 8, "--no-diagnose")
+    ended = run(*words, "--out", "a")
     unstable = brinell.load_audit("a").record.unstable
     assert unstable > 0
     assert f"{unstable} rows are unstable: rounding alone decides them" in ended.out
@@ -160,7 +161,7 @@ def test_without_a_name_each_run_has_a_folder_of_its_own(run: Run) -> None:
 def test_a_sample_is_stratified_and_seeded(run: Run) -> None:
     tables = []
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
-        run(*TOY, "--attack", "PGD:steps=2", "--n", 40, "--seed", seed, "--out", out)
+        run(*TOY, "--attack", "PGD:steps=2", "--no-diagnose", "--n", 40, "--seed", seed, "--out", out)
         audit = brinell.load_audit(out)
         tables.append(audit.record.settings.data.sha256)
         counts = np.bincount(arrays("toy.npz")["y"])
@@ -171,7 +172,7 @@ def test_a_sample_is_stratified_and_seeded(run: Run) -> None:
 def test_initial_weights_come_from_the_seed(run: Run) -> None:
     hashes = []
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
-        words = ("audit", "nets.py:untrained", "toy.npz", "linf:0.1", "--attack", "FGSM", "--n", 10)
+        words = ("audit", "nets.py:untrained", "toy.npz", "linf:0.1", "--attack", "FGSM", "--n", 10, "--no-diagnose")
         run(*words, "--seed", seed, "--out", out)
         hashes.append(brinell.load_audit(out).record.settings.model.sha256)
     assert hashes[0] == hashes[1] != hashes[2]
@@ -230,7 +231,7 @@ def test_a_folder_that_exists_is_left_alone(run: Run) -> None:
 
 
 def test_ctrl_c_keeps_what_is_done_and_tells_how_to_go_on(run: Run, workshop: Path) -> None:
-    slow = ("audit", "nets.py:Slow", "toy.npz", "linf:0.05", "--attack", "PGD:steps=5", "--batch-size", "4")
+    slow = ("audit", "nets.py:Slow", *TOY[2:], "--attack", "PGD:steps=5", "--batch-size", "4", "--no-diagnose")
     program = [sys.executable, "-c", INTERRUPTIBLE, *slow]
     process = subprocess.Popen(
         program, env=environment(NETS_SLEEP="0.03"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -42,11 +42,13 @@ def test_a_file_does_what_the_options_do(run: Run) -> None:
     written(
         "model: nets.py:Linear\nbounds: -1:2\ndata: toy.npz\nn: 30\nthreat: linf:0.05\nattack:\n  - PGD:steps=3\n"
         "  - FGSM\ngroup: [sex, 'site,sex']\nseed: 3\nbatch_size: 7\nalone: true\nexamples: none\n"
+        "diagnose: false\n"
     )
     by_file = run("audit", "--config", "audit.yaml", "--out", "a")
     assert (by_file.code, by_file.err) == (0, "")
     options = ("--bounds", "-1:2", "--n", 30, "--attack", "PGD:steps=3", "--attack", "FGSM", "--group", "sex",
-               "--group", "site,sex", "--seed", 3, "--batch-size", 7, "--alone", "--examples", "none")  # fmt: skip
+               "--group", "site,sex", "--seed", 3, "--batch-size", 7, "--alone", "--examples", "none",
+               "--no-diagnose")  # fmt: skip
     by_options = run("audit", "nets.py:Linear", "toy.npz", "linf:0.05", *options, "--out", "b")
     assert by_file.out.replace("Run folder: a ", "Run folder: b ") == by_options.out
     assert Path("a/run.json").read_bytes() == Path("b/run.json").read_bytes()

@@ -16,6 +16,8 @@ from brinell.errors import InputError
 
 pytest.importorskip("mlxtend")
 
+ROWS = 40
+
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -29,7 +31,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("standard", br.Standard(), 2), ("tutorial recipe", br.Tutorial(), 2),
         ("PGD training", br.PGDTraining(steps=2), 3),
     )  # fmt: skip
-    plan = Plan(str(tmp_path / "few.npz"), "digits", 80, recipes)
+    plan = Plan(str(tmp_path / "few.npz"), "digits", ROWS, recipes)
     monkeypatch.setattr(demo, "plan_for", lambda data, quick: plan)
     monkeypatch.setattr(demo, "THREAT", "linf:0.05")
 
@@ -51,7 +53,7 @@ def test_the_whole_way(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     audits = {name: br.load_audit(folder / where) for name, where in names.items()}
     for name, audit in audits.items():
         facts = audit.record.settings
-        assert (facts.data.n, facts.threat, facts.seed, facts.alone) == (80, "linf:0.05", 3, True)
+        assert (facts.data.n, facts.threat, facts.seed, facts.alone) == (ROWS, "linf:0.05", 3, True)
         assert facts.model.origin == f"brinell demo, {name}"
         network = "SmallCNN" if name == "PGD training" else "TutorialCNN"
         assert facts.model.network == network
@@ -124,7 +126,7 @@ def test_interrupted_it_keeps_what_is_finished(run: Run, tmp_path: Path, monkeyp
     ended = run("demo", "--out", tmp_path / "demo")
     assert ended.code == 130
     assert str(tmp_path / "demo") in ended.err.replace("\n", "")
-    assert br.load_audit(tmp_path / "demo" / "standard").clean_accuracy.n == 80
+    assert br.load_audit(tmp_path / "demo" / "standard").clean_accuracy.n == ROWS
 
 
 def test_the_plans() -> None:

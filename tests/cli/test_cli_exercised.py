@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,14 @@ def words(node: ast.AST, known: dict[str, set[str]]) -> set[str]:
     return found
 
 
+@cache
+def exercised() -> list[set[str]]:
+    """The words of each test, with those of what stands at the top of its module."""
+    return list(every_test())
+
+
 def every_test() -> Iterator[set[str]]:
-    """The words of each test of the command line, with those of what stands at the top of its module."""
+    """The same, one after the other."""
     for path in sorted(TESTS.rglob("test_*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         tops = {
@@ -49,16 +56,13 @@ def every_test() -> Iterator[set[str]]:
                 yield words(each, tops)
 
 
-EXERCISED = list(every_test())
-
-
 @pytest.mark.parametrize("name", ROOT.commands)
 def test_every_option_of_a_command_is_run(name: str) -> None:
-    mine = [seen for seen in EXERCISED if name in seen]
+    mine = [seen for seen in exercised() if name in seen]
     assert mine
     assert sorted(flag for flag in flags(name) - SHARED if not any(flag in seen for seen in mine)) == []
 
 
 @pytest.mark.parametrize("flag", sorted(SHARED))
 def test_what_all_commands_share_is_run(flag: str) -> None:
-    assert any(flag in seen for seen in EXERCISED)
+    assert any(flag in seen for seen in exercised())

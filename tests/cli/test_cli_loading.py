@@ -15,7 +15,7 @@ from workshop import Run, arrays
 
 import brinell
 
-REST = ("toy.npz", "linf:0.05", "--attack", "FGSM")
+REST = ("toy.npz", "linf:0.05", "--attack", "FGSM", "--no-diagnose")
 
 
 @pytest.mark.parametrize("name", ["Linear", "classifier", "instance", "dropping"])

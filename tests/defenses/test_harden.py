@@ -64,7 +64,7 @@ def test_the_given_model_is_left_alone(recipe: Recipe, moody: br.Classifier, tra
     moody.net.norm.bias.requires_grad_(False)  # type: ignore[union-attr]
     moody.net.last.weight.grad = torch.ones(2, toys.VALUES)  # type: ignore[union-attr]
     before = state(moody)
-    hard = harden(recipe, moody, n=440)
+    hard = harden(recipe, moody, n=440, epochs=1)
     assert state(moody) == before
     assert isinstance(hard, br.Classifier)
     assert not {id(p) for p in hard.parameters()} & {id(p) for p in moody.parameters()}
@@ -114,6 +114,7 @@ def plain() -> float:
 HARDENING = [br.FastFGSM(), br.NFGSM(), br.PGDTraining(), br.TRADES(steps=5), br.AWP(br.PGDTraining(steps=3))]
 
 
+@pytest.mark.no_cover  # long, through code that other tests follow
 @pytest.mark.parametrize("recipe", HARDENING, ids=repr)
 def test_what_hardens_hardens(recipe: Recipe, plain: float) -> None:
     model = harden(recipe, n=600, epochs=10, lr=2e-2)

@@ -1,4 +1,4 @@
-"""One undisturbed audit."""
+"""Undisturbed audits."""
 
 import pytest
 import trials
@@ -10,3 +10,9 @@ import brinell as br
 def whole(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> br.Audit:
     """The small audit from beginning to end, with nothing in between."""
     return trials.audit(out=tmp_path_factory.mktemp("whole") / "run")
+
+
+@pytest.fixture(scope="session")
+def diagnosed(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> br.Audit:
+    """The same, diagnosed, in one batch."""
+    return trials.audit(out=tmp_path_factory.mktemp("diagnosed") / "run", diagnose=True, batch_size=trials.N)

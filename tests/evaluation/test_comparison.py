@@ -33,9 +33,10 @@ def pair() -> tuple[br.Audit, br.Audit]:
     smooth = br.Classifier(Shifted(trial.model.net), (0, 1), normalize=(0.5, 0.5)).eval()
     groups = {"third": np.arange(400) % 3}
     return tuple(
-        br.audit(model, (trial.x, trial.y), br.Linf(0.05), cascade=(br.PGD(steps=5),), groups=groups, examples="none")
+        br.audit(model, (trial.x, trial.y), br.Linf(0.05), cascade=(br.PGD(steps=5),), groups=groups, examples="none",
+                 diagnose=False)
         for model in (smooth, trial.model)
-    )  # type: ignore[return-value]
+    )  # type: ignore[return-value]  # fmt: skip
 
 
 def counts(pair: tuple[br.Audit, br.Audit], rows: Any = slice(None)) -> tuple[int, int, int]:

@@ -79,7 +79,7 @@ def test_a_tiny_eps_does_not_survive() -> None:
     x = on_grid(IMAGE, 40, 3)
     with torch.no_grad():
         y = trial.model(x).argmax(1)
-    audit = br.audit(trial.model, (x, y), br.Linf(0.9 / 255), cascade=(br.PGD(steps=20),))
+    audit = br.audit(trial.model, (x, y), br.Linf(0.9 / 255), cascade=(br.PGD(steps=20),), diagnose=False)
     kept = audit.record.eight_bits
     assert kept is not None
     assert (kept.hits, kept.n) == (0, audit.clean_accuracy.hits - audit.robust_accuracy.hits)
@@ -88,7 +88,8 @@ def test_a_tiny_eps_does_not_survive() -> None:
 
 def test_tables_have_no_8_bits() -> None:
     trial = problem(TABLE, n=20)
-    audit = br.audit(trial.model, (trial.x, trial.y), threats(TABLE)["linf"], cascade=(br.FGSM(),))
+    data, threat = (trial.x, trial.y), threats(TABLE)["linf"]
+    audit = br.audit(trial.model, data, threat, cascade=(br.FGSM(),), diagnose=False)
     assert audit.record.eight_bits is None
     assert "eight_bits" not in audit.table.column_names
     assert at_8_bits(audit.record) is None

@@ -32,7 +32,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("killed")
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     program = [sys.executable, trials.__file__, str(folder)]
-    run = subprocess.run(program, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    run = subprocess.run(program, env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert run.returncode == 0, run.stderr
     return folder
 
@@ -74,6 +74,19 @@ def test_what_is_done_is_kept(
 
     same_run(trials.audit(out=tmp_path / "run", resume=True, progress=watch), whole)
     assert min(attacked) == kept * trials.BLOCK  # done blocks are not attacked again
+
+
+def test_stopped_while_it_is_diagnosed_it_goes_on(diagnosed: br.Audit, tmp_path: Path) -> None:
+    def stop(label: str, done: int, total: int | None) -> None:
+        if label == "diagnosing":
+            raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"out": tmp_path / "run", "diagnose": True, "batch_size": N}
+    with pytest.raises(KeyboardInterrupt):
+        trials.audit(progress=stop, **options)
+    with pytest.raises(InputMissingError, match="resume"):
+        br.load_audit(tmp_path / "run")
+    same_run(trials.audit(resume=True, **options), diagnosed)
 
 
 def test_a_finished_audit_is_returned_at_once(whole: br.Audit, tmp_path: Path) -> None:
@@ -150,16 +163,19 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an audit that ended in the middle."""
+    folder = tmp_path_factory.mktemp("unfinished") / "run"
+    with pytest.raises(ZeroDivisionError):
+        trials.audit(out=folder, progress=lambda label, done, _: 1 // (label != "attacking" or done < 32))
+    return folder
+
+
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("finished", [True, False])
-def test_another_audit_is_refused_by_name(
-    whole: br.Audit, killed: Path, tmp_path: Path, name: str, finished: bool
-) -> None:
+def test_another_audit_is_refused_by_name(whole: br.Audit, unfinished: Path, name: str, finished: bool) -> None:
     options, text = OTHERS[name]
-    unfinished = killed / "another"
-    if not unfinished.exists():
-        with pytest.raises(ZeroDivisionError):
-            trials.audit(out=unfinished, progress=lambda label, done, _: 1 // (label != "attacking" or done < 32))
     with pytest.raises(InputError, match=text) as refused:
         trials.audit(out=whole.folder if finished else unfinished, resume=True, **options)
     assert "Name another folder" in str(refused.value)

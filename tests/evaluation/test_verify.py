@@ -243,7 +243,9 @@ def test_an_edited_table_is_found_even_by_a_forger(copy: Path, name: str) -> Non
     assert "the file was changed" not in str(found)
 
 
-def test_a_diagnosis_is_made_anew(copy: Path) -> None:
+def test_a_diagnosis_is_made_anew(diagnosed: br.Audit, tmp_path: Path) -> None:
+    copy = diagnosed.save(tmp_path / "copy")
+    assert verify(copy).fine
     record = read_record(copy / "run.json")
     assert record.diagnosis is not None
     first, *others = record.diagnosis.findings
