@@ -9,7 +9,7 @@ from brinell.models.slopes import quick_slopes
 CONVS = {
     "strided": (1, 4, {"kernel_size": 4, "stride": 2, "padding": 1}),
     "colours": (3, 5, {"kernel_size": 3, "padding": 1, "bias": False}),
-    "dilated": (2, 3, {"kernel_size": 3, "dilation": 2, "padding": 2}),
+    "grey": (1, 3, {"kernel_size": 3, "padding": 2, "bias": False}),
     "uneven": (3, 4, {"kernel_size": (2, 5), "stride": (3, 1), "padding": (0, 2)}),
     "point": (3, 2, {"kernel_size": 1, "stride": 2}),
 }
@@ -51,8 +51,8 @@ class Own(nn.Conv2d):
 @pytest.mark.parametrize(
     "conv",
     [nn.Conv2d(4, 2, 3), nn.Conv2d(2, 2, 3, groups=2), nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"),
-     nn.Conv2d(1, 2, 3, padding="same"), Own(1, 2, 3)],
-    ids=["many", "groups", "reflect", "same", "own"],
+     nn.Conv2d(1, 2, 3, padding="same"), nn.Conv2d(1, 2, 3, dilation=2), Own(1, 2, 3)],
+    ids=["many", "groups", "reflect", "same", "dilated", "own"],
 )  # fmt: skip
 def test_other_convolutions_are_left_alone(conv: nn.Conv2d) -> None:
     with quick_slopes(nn.Sequential(conv)):
