@@ -1,9 +1,12 @@
 """Slopes of convolutions from few channels: the same numbers, and the model as it was."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from brinell.defenses.meter import Meter
 from brinell.models.slopes import quick_slopes
 
 CONVS = {
@@ -35,6 +38,22 @@ def test_slopes_are_those_of_pytorch(name: str, part: int, monkeypatch: pytest.M
     assert torch.equal(got[0], wanted[0])
     for mine, theirs in zip(got[1:], wanted[1:], strict=True):
         torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("inside", [1, 3])
+@pytest.mark.parametrize("part", [1 << 25, 1], ids=["whole", "in parts"])
+def test_slopes_of_weights_alone_cost_what_they_cost_pytorch(
+    inside: int, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brinell.models.slopes._COLUMNS", part)
+    net, x = nn.Conv2d(inside, 4, 3, stride=2).double(), torch.randn(3, inside, 9, 9, dtype=torch.float64)
+    costs, found = [], []
+    for quick in (nullcontext(), quick_slopes(net)):
+        with quick, Meter() as meter:
+            found.append(torch.autograd.grad(net(x).square().sum(), list(net.parameters())))
+        costs.append(meter.flops)
+    assert costs[0] == costs[1] > 0
+    torch.testing.assert_close(*found)
 
 
 def test_a_slope_of_a_slope_can_be_taken() -> None:
