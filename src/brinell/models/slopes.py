@@ -97,7 +97,7 @@ def _toward_weight(grad: Tensor, x: Tensor, weight: Tensor, stride: _Pair, paddi
         whole: Tensor = torch.ops.aten.convolution_backward(grad, x, weight, *rest, [False, True, False])[1]
         return whole
     rows = max(1, _COLUMNS // (grad[0, 0].numel() * weight[0].numel() * grad.element_size()))
-    parts = [
+    parts: list[Tensor] = [
         _slopes(up, part, weight, weight.shape[2:], stride, padding, [False, True, False])[1]
         for up, part in zip(grad.split(rows), x.split(rows), strict=True)
     ]
