@@ -4,6 +4,7 @@ import io
 import json
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 import torch

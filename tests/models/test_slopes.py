@@ -1,15 +1,18 @@
 """Slopes of convolutions from few channels: the same numbers, and the model as it was."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from brinell.defenses.meter import Meter
 from brinell.models.slopes import quick_slopes
 
 CONVS = {
     "strided": (1, 4, {"kernel_size": 4, "stride": 2, "padding": 1}),
     "colours": (3, 5, {"kernel_size": 3, "padding": 1, "bias": False}),
-    "dilated": (2, 3, {"kernel_size": 3, "dilation": 2, "padding": 2}),
+    "grey": (1, 3, {"kernel_size": 3, "padding": 2, "bias": False}),
     "uneven": (3, 4, {"kernel_size": (2, 5), "stride": (3, 1), "padding": (0, 2)}),
     "point": (3, 2, {"kernel_size": 1, "stride": 2}),
 }
@@ -37,6 +40,22 @@ def test_slopes_are_those_of_pytorch(name: str, part: int, monkeypatch: pytest.M
         torch.testing.assert_close(mine, theirs)
 
 
+@pytest.mark.parametrize("inside", [1, 3])
+@pytest.mark.parametrize("part", [1 << 25, 1], ids=["whole", "in parts"])
+def test_slopes_of_weights_alone_cost_what_they_cost_pytorch(
+    inside: int, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brinell.models.slopes._COLUMNS", part)
+    net, x = nn.Conv2d(inside, 4, 3, stride=2).double(), torch.randn(3, inside, 9, 9, dtype=torch.float64)
+    costs, found = [], []
+    for quick in (nullcontext(), quick_slopes(net)):
+        with quick, Meter() as meter:
+            found.append(torch.autograd.grad(net(x).square().sum(), list(net.parameters())))
+        costs.append(meter.flops)
+    assert costs[0] == costs[1] > 0
+    torch.testing.assert_close(*found)
+
+
 def test_a_slope_of_a_slope_can_be_taken() -> None:
     net = nn.Conv2d(2, 3, 3).double()
     with quick_slopes(net):
@@ -51,8 +70,8 @@ class Own(nn.Conv2d):
 @pytest.mark.parametrize(
     "conv",
     [nn.Conv2d(4, 2, 3), nn.Conv2d(2, 2, 3, groups=2), nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"),
-     nn.Conv2d(1, 2, 3, padding="same"), Own(1, 2, 3)],
-    ids=["many", "groups", "reflect", "same", "own"],
+     nn.Conv2d(1, 2, 3, padding="same"), nn.Conv2d(1, 2, 3, dilation=2), Own(1, 2, 3)],
+    ids=["many", "groups", "reflect", "same", "dilated", "own"],
 )  # fmt: skip
 def test_other_convolutions_are_left_alone(conv: nn.Conv2d) -> None:
     with quick_slopes(nn.Sequential(conv)):

@@ -13,6 +13,14 @@ from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakIdKeyDictionary
 
 
+def _slow_slopes(grad: Tensor, x: Tensor, weight: Tensor, *options: Any, **_: Any) -> int:  # noqa: ARG001
+    """Operations of ``aten::_slow_conv2d_backward``: one product for each of input and weight that is wanted."""
+    return int(2 * grad.numel() * weight[0].numel() * sum(options[-1][:2]))
+
+
+_FLOPS = {**flop_registry, torch.ops.aten._slow_conv2d_backward: _slow_slopes}  # the one that ``models.slopes`` calls
+
+
 class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts while it is entered, by looking at each operation of PyTorch's.
 
@@ -34,7 +42,7 @@ class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for storage in _storages(result):
             if storage not in self._known:
                 self._begin(storage)
-        if (count := flop_registry.get(func._overloadpacket)) is not None:
+        if (count := _FLOPS.get(func._overloadpacket)) is not None:
             self.flops += int(count(*args, **kwargs, out_val=result))
         return result
 

@@ -15,6 +15,7 @@ from brinell.defenses.base import Lesson, Recipe
 from brinell.defenses.options import Training
 from brinell.defenses.workers import Workers, passes
 from brinell.models.classifier import Classifier
+from brinell.models.slopes import quick_slopes
 
 
 class Learner:
@@ -54,7 +55,7 @@ class Learner:
         stay as they are."""
         total = rows or len(batch)
         self.optimizer.zero_grad(set_to_none=True)
-        with passes(batch.x.device, self.options.precision):
+        with passes(batch.x.device, self.options.precision), quick_slopes(self.model):
             loss = self._gradients(batch, total, done)
         self._share(loss)
         value = loss.item()
@@ -110,15 +111,16 @@ def seed_step(seed: int, *place: int) -> None:
 
 
 def build_optimizer(parameters: list[nn.Parameter], options: Training, lr: float) -> torch.optim.Optimizer:
-    """The optimiser that the options name."""
+    """The optimiser that the options name; on a CPU Adam goes over the weights once a step instead of ten times."""
     decay = options.weight_decay or 0.0
+    fused = all(parameter.is_cpu and parameter.is_floating_point() for parameter in parameters) or None
     match options.optimizer:
         case "sgd":
             return torch.optim.SGD(parameters, lr, momentum=options.momentum or 0.0, weight_decay=decay)
         case "adamw":
-            return torch.optim.AdamW(parameters, lr, weight_decay=decay)
+            return torch.optim.AdamW(parameters, lr, weight_decay=decay, fused=fused)
         case _:
-            return torch.optim.Adam(parameters, lr, weight_decay=decay)
+            return torch.optim.Adam(parameters, lr, weight_decay=decay, fused=fused)
 
 
 def _pieces(batch: Lesson, count: int) -> Iterator[Lesson]:

@@ -1,7 +1,8 @@
-"""Slopes of convolutions from few channels, such as the colours of an image, by matrix products.
+"""Slopes of convolutions from few channels, such as the colours of an image, by PyTorch's older way.
 
-What PyTorch has for them on a CPU takes one and a half to four times as long, and in small networks up to half of a
-gradient's time.
+On a CPU PyTorch hands convolutions to oneDNN, which works on channels by the eight or sixteen. Where an input has one
+to three, PyTorch's own matrix products, which it keeps for other cases, take a tenth to two thirds of the time; in
+small networks these slopes are up to half of a gradient.
 """
 
 from collections.abc import Iterator
@@ -13,15 +14,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_FEW = 3  # channels, as images have; with sixteen PyTorch's own way is faster
-_COLUMNS = 1 << 25  # bytes of one product: rows go in parts, so that memory does not grow with the batch
+_FEW = 3  # channels, as images have; with sixteen oneDNN is faster
+_COLUMNS = 1 << 25  # bytes of patches unfolded at once, toward weights; rows go in parts, so that memory does not grow
 
 _Pair: TypeAlias = tuple[int, int]
+_slopes = torch.ops.aten._slow_conv2d_backward.output_mask
 
 
 @contextmanager
 def quick_slopes(model: nn.Module) -> Iterator[None]:
-    """Inside, the first convolutions of ``model`` compute their slopes faster where they run on a CPU.
+    """Inside, the first convolutions of ``model`` compute their slopes faster where they run on a CPU: those toward
+    the input, and from one channel those toward the weights as well.
 
     Logits keep their bits, slopes change by rounding only. Compiled models are left alone: they would be compiled
     anew. Every module is put back as it was, also after an error."""
@@ -52,6 +55,7 @@ def _suits(module: nn.Conv2d) -> bool:
         and "forward" not in vars(module)
         and module.in_channels <= _FEW
         and module.groups == 1
+        and module.dilation == (1, 1)
         and module.padding_mode == "zeros"
         and not isinstance(module.padding, str)
         and not module.weight.is_cuda
@@ -60,62 +64,43 @@ def _suits(module: nn.Conv2d) -> bool:
 
 def _forward(conv: nn.Conv2d, x: Tensor) -> Tensor:
     plain = x.dim() != 4 or x.is_cuda or x.dtype != conv.weight.dtype or torch.is_autocast_enabled(x.device.type)
-    if plain or not x.requires_grad:
+    if plain or not (x.requires_grad or (conv.in_channels == 1 and conv.weight.requires_grad)):
         return nn.Conv2d.forward(conv, x)
-    options = conv.stride, conv.padding, conv.dilation
-    out: Tensor = _FromFew.apply(x, conv.weight, conv.bias, *options)  # type: ignore[no-untyped-call]
+    out: Tensor = _FromFew.apply(x, conv.weight, conv.bias, conv.stride, conv.padding)  # type: ignore[no-untyped-call]
     return out
 
 
 class _FromFew(torch.autograd.Function):
-    """``F.conv2d`` with a slope toward its input of its own."""
+    """``F.conv2d`` with slopes of its own."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, *options: _Pair) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Pair, padding: _Pair) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.options, ctx.biases = options, None if bias is None else list(bias.shape)
-        stride, padding, dilation = options
-        return F.conv2d(x, weight, bias, stride, padding, dilation)
+        ctx.options = stride, padding
+        return F.conv2d(x, weight, bias, stride, padding)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        (x, weight), options = ctx.saved_tensors, ctx.options
-        to_x, *to_parameters = ctx.needs_input_grad[:3]
-        slope = _toward_input(grad, weight, x.shape, *options) if to_x else None
-        rest: tuple[Tensor | None, ...] = (None, None)
-        if any(to_parameters):
-            stride, padding, dilation = options
-            _, *rest_of = torch.ops.aten.convolution_backward(
-                grad, x, weight, ctx.biases, stride, padding, dilation, False, [0, 0], 1, [False, *to_parameters]
-            )
-            rest = tuple(rest_of)
-        return slope, *rest, None, None, None
+        (x, weight), (to_x, to_weight, to_bias, *_) = ctx.saved_tensors, ctx.needs_input_grad
+        return (
+            _slopes(grad, x, weight, weight.shape[2:], *ctx.options, [True, False, False])[0] if to_x else None,
+            _toward_weight(grad, x, weight, *ctx.options) if to_weight else None,
+            grad.sum((0, 2, 3)) if to_bias else None,
+            *[None] * len(ctx.options),
+        )
 
 
-def _toward_input(
-    grad: Tensor, weight: Tensor, shape: torch.Size, stride: _Pair, padding: _Pair, dilation: _Pair
-) -> Tensor:  # fmt: skip
-    """The slope toward an input of ``shape``, from that toward the output, ``grad`` (N, O, H, W)."""
-    n, channels, *size = shape
-    height, width = (length + 2 * pad for length, pad in zip(size, padding, strict=True))
-    framed = grad.new_zeros(n, channels, height, width)
-    kernel, reach = weight.shape[2:], grad.shape[2:]
-    taps = weight.reshape(len(weight), -1).T  # a line for each value of a patch
-    rows = max(1, _COLUMNS // (len(taps) * reach.numel() * grad.element_size()))
-    for start in range(0, n, rows):
-        part, into = grad[start : start + rows], framed[start : start + rows]
-        columns = (taps @ part.reshape(len(part), len(weight), -1)).reshape(-1, channels, *kernel, *reach)
-        for down in range(kernel[0]):
-            for across in range(kernel[1]):
-                _every(into, (down, across), reach, stride, dilation).add_(columns[:, :, down, across])
-    top, left = padding
-    return framed[:, :, top : top + size[0], left : left + size[1]]
-
-
-def _every(x: Tensor, tap: _Pair, reach: torch.Size, stride: _Pair, dilation: _Pair) -> Tensor:
-    """The values that one tap of a kernel meets as it goes over ``x``, a view shaped like the output."""
-    rows, columns = (
-        slice(at * apart, at * apart + step * (count - 1) + 1, step)
-        for at, apart, step, count in zip(tap, dilation, stride, reach, strict=True)
-    )  # fmt: skip
-    return x[:, :, rows, columns]
+def _toward_weight(grad: Tensor, x: Tensor, weight: Tensor, stride: _Pair, padding: _Pair) -> Tensor:
+    """The slope toward ``weight``, from that toward the output, ``grad`` (N, O, H, W)."""
+    if x.shape[1] > 1:
+        rest = None, stride, padding, (1, 1), False, (0, 0), 1
+        whole: Tensor = torch.ops.aten.convolution_backward(grad, x, weight, *rest, [False, True, False])[1]
+        return whole
+    rows = max(1, _COLUMNS // (grad[0, 0].numel() * weight[0].numel() * grad.element_size()))
+    parts: list[Tensor] = [
+        _slopes(
+            grad[at : at + rows], x[at : at + rows], weight, weight.shape[2:], stride, padding, [False, True, False]
+        )[1]
+        for at in range(0, len(x), rows)
+    ]
+    return sum(parts[1:], parts[0])
