@@ -1,6 +1,6 @@
 """A program: audit ``ROWS`` rows of 64 kB that are made when asked for, and print the peak memory in MB.
 
-Each of several numbers of rows gets a process of its own, made from one that has loaded torch.
+Each of several numbers of rows gets a process of its own, made from one that has loaded all the code.
 """
 
 import os
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import brinell as br
+from brinell.api import audit  # before the forks, each of which would load it
 
 VALUES = 16384
 
@@ -37,9 +38,9 @@ def main(n: int) -> None:
         net.bias[0], net.bias[1] = 0.0, -0.005 * VALUES
     model = br.Classifier(net, bounds=(0, 1))
     options = {"cascade": (br.FGSM(),), "batch_size": 16}
-    audit = br.audit(model, Rows(n), br.Linf(0.1), **options)  # type: ignore[arg-type]
-    assert audit.clean_accuracy.value == 1
-    assert 0.3 < audit.robust_accuracy.value < 0.7
+    found = audit(model, Rows(n), br.Linf(0.1), **options)  # type: ignore[arg-type]
+    assert found.clean_accuracy.value == 1
+    assert 0.3 < found.robust_accuracy.value < 0.7
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

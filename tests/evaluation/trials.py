@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import torch
 
 import brinell as br
+from brinell.api import audit as loaded_audit  # before the forks, each of which would load it
 from brinell.evaluation.folder import RunFolder
 from brinell.evaluation.harvest import pick_gallery
 from brinell.facts import write_json
@@ -46,7 +47,7 @@ def audit(trial: Problem | None = None, **options: Any) -> br.Audit:
     } | options
     threat = filled.pop("threat", THREAT)
     data = filled.pop("data", (trial.x, trial.y))
-    return br.audit(trial.model, data, threat, **filled)
+    return loaded_audit(trial.model, data, threat, **filled)
 
 
 def die(*_: Any, **__: Any) -> None:
