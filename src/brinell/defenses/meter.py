@@ -15,7 +15,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 def _slow_slopes(grad: Tensor, x: Tensor, weight: Tensor, *options: Any, **_: Any) -> int:  # noqa: ARG001
     """Operations of ``aten::_slow_conv2d_backward``: one product for each of input and weight that is wanted."""
-    return 2 * grad.numel() * weight[0].numel() * sum(options[-1][:2])
+    return int(2 * grad.numel() * weight[0].numel() * sum(options[-1][:2]))
 
 
 _FLOPS = {**flop_registry, torch.ops.aten._slow_conv2d_backward: _slow_slopes}  # the one that ``models.slopes`` calls
