@@ -98,9 +98,7 @@ def _toward_weight(grad: Tensor, x: Tensor, weight: Tensor, stride: _Pair, paddi
         return whole
     rows = max(1, _COLUMNS // (grad[0, 0].numel() * weight[0].numel() * grad.element_size()))
     parts: list[Tensor] = [
-        _slopes(
-            grad[at : at + rows], x[at : at + rows], weight, weight.shape[2:], stride, padding, [False, True, False]
-        )[1]
-        for at in range(0, len(x), rows)
+        _slopes(up, part, weight, weight.shape[2:], stride, padding, [False, True, False])[1]
+        for up, part in zip(torch.split(grad, rows), torch.split(x, rows), strict=True)
     ]
     return sum(parts[1:], parts[0])
