@@ -39,7 +39,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def tables_are_readable_at_80_columns(out: str) -> None:
     tables = out[out.index("Right answers at") : out.index("Run folders, weights")]
     assert max(map(len, tables.splitlines())) <= 80
-    for label in ("FGSM", "PGD(steps=20, annealed, margin)", "BasinHopping(rounds=16)"):
+    for label in ("FGSM", "PGD(steps=20, annealed, margin)", "BasinHopping(rounds=12)"):
         assert re.search(rf"^ {re.escape(label)}( +[\d.]+%){{3}}$", tables, re.MULTILINE)
 
 

@@ -19,7 +19,7 @@ PATCHED = ("linf", "l2")
 def test_there_are_three_efforts() -> None:
     assert list(EFFORTS) == ["quick", "standard", "thorough"]
     assert [facts.label for facts in describe(choose(None, "quick", br.Linf(0.1)))] == [
-        "FGSM", "PGD(steps=10, annealed, center)", "PGD(steps=20, annealed, margin)", "BasinHopping(rounds=16)",
+        "FGSM", "PGD(steps=10, annealed, center)", "PGD(steps=20, annealed, margin)", "BasinHopping(rounds=12)",
     ]  # fmt: skip
 
 

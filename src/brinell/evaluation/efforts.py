@@ -17,7 +17,7 @@ _STRIPES = PGD(steps=20, schedule="annealed", objective="margin", start="structu
 _LEAST = 60  # gradients a row, under which there is not enough for all walks, and one longer walk does more
 
 EFFORTS: dict[str, Cascade] = {
-    "quick": (FGSM(), _WALK, _CLIMB, BasinHopping(rounds=16)),
+    "quick": (FGSM(), _WALK, _CLIMB, BasinHopping(rounds=12)),
     "standard": (FGSM(), _WALK, _CLIMB, _STRIPES, BasinHopping()),
     "thorough": (
         FGSM(), _WALK, _CLIMB, _STRIPES, BasinHopping(), APGD(steps=50, objective="dlr", targets=5),
