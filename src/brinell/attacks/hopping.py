@@ -21,10 +21,8 @@ _WINDOW = 0.8  # of the input, at the first look: as in Square
 _EARLY, _LATE = 0.02, 0.6  # the part of Square's schedule that the looks go through: windows of medium size
 _FIRST = (0.15, 0.4)  # first steps of walks, as shares of eps: short ones stay in the basin, long ones leave it
 _LAST_NEAR = 0.2  # of ``near``, in the last round
-_ALONE, _ABREAST = (
-    8,
-    8,
-)  # rounds that go one after the other; and how many of the later ones, which gain little, at once
+_ALONE = 8  # rounds that go one after the other
+_ABREAST = 8  # of the later ones, which gain little, how many go at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The detector that ``--detect`` puts before a model, and the clean rows from which its threshold is chosen."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -45,11 +46,11 @@ def behind(model: Classifier, asked: Detect | None, rows: Rows) -> tuple[Classif
     with about("detect"):
         squeezers = tuple(named(models.SANITISERS, "sanitiser", text) for text in asked.squeezers)
         detector = models.FeatureSqueezing(model, squeezers)
-    words = DetectorWords(squeezers=tuple(asked.squeezers), threshold=0.0)
+    words = partial(DetectorWords, squeezers=tuple(asked.squeezers))
     if asked.threshold is not None:
         with about("detect_threshold"):
             found = models.FeatureSqueezing(model, squeezers, asked.threshold)
-        return found, words.model_copy(update={"threshold": asked.threshold})
+        return found, words(threshold=asked.threshold)
     with about("detect_data"):
         held = stratified(source := _clean_rows(asked.data, rows), min(_ENOUGH, len(source)), rows.seed)
         x, _ = held.block(slice(0, len(held)))
@@ -57,8 +58,8 @@ def behind(model: Classifier, asked: Detect | None, rows: Rows) -> tuple[Classif
     promised = FALSE_ALARMS if asked.false_alarms is None else asked.false_alarms
     with about("false_alarms"):
         calibrated = detector.calibrated(x, promised)
-    chosen = {"threshold": calibrated.threshold, "data": asked.data or rows.name, "n": len(held)}
-    return calibrated, words.model_copy(update=chosen | {"false_alarms": promised})
+    origin = asked.data or rows.name
+    return calibrated, words(threshold=calibrated.threshold, data=origin, n=len(held), false_alarms=promised)
 
 
 def _check(asked: Detect) -> None:

@@ -1,7 +1,7 @@
 """Slopes of convolutions from few channels, such as the colours of an image, by PyTorch's older way.
 
 On a CPU PyTorch hands convolutions to oneDNN, which works on channels by the eight or sixteen. Where an input has one
-to three, PyTorch's own matrix products, which it keeps for other cases, take a tenth to two thirds of the time; in
+to three, PyTorch's own matrix products, which it keeps for other cases, take a fifth to two thirds of the time; in
 small networks these slopes are up to half of a gradient.
 """
 
