@@ -26,10 +26,9 @@ NAMES = {
     "read_table", "load_model", "render", "export", "write_pictures", "Pictures", "metric_frame", "log_mlflow",
     "record_schema", "Demand", "NFGSM", "TRADES", "AWP", "Gaussian", "DefensiveDistillation", "training_cost",
     "TrainingCost", "advise", "Advice", "Situation", "sanitised", "SANITISERS", "BitDepth", "JPEG", "Median",
-    "RandomResizePad", "FeatureSqueezing", "Training", "Shift", "Flip", "Noise", "certify", "Certificate",
-    "load_certificate", "IntervalBounds", "Smoothing", "METHODS", "IBP", "CertificateBrokenError",
-    "UnsupportedLayerError",
-    "tradeoff", "Tradeoff", "save_memory",
+    "RandomResizePad", "FeatureSqueezing", "Training", "Shift", "Flip", "Noise", "ColorJitter", "Affine",
+    "certify", "Certificate", "load_certificate", "IntervalBounds", "Smoothing", "METHODS", "IBP",
+    "CertificateBrokenError", "UnsupportedLayerError", "tradeoff", "Tradeoff", "save_memory",
 }  # fmt: skip
 CLASSES = [name for name in NAMES if name not in ("THREATS", "ATTACKS", "RECIPES", "SANITISERS", "METHODS")]
 

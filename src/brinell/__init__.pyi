@@ -41,6 +41,8 @@ from brinell.defenses import Gaussian as Gaussian
 from brinell.defenses import PGDTraining as PGDTraining
 from brinell.defenses import Standard as Standard
 from brinell.defenses import Tutorial as Tutorial
+from brinell.defenses.augmentations import Affine as Affine
+from brinell.defenses.augmentations import ColorJitter as ColorJitter
 from brinell.defenses.augmentations import Flip as Flip
 from brinell.defenses.augmentations import Noise as Noise
 from brinell.defenses.augmentations import Shift as Shift

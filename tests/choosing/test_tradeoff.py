@@ -68,7 +68,7 @@ def test_a_folder_keeps_what_is_done(kept: tuple[Path, br.Tradeoff], monkeypatch
     assert drawn(out=folder).points == found.points
     facts = json.loads((folder / "tradeoff.json").read_text())
     assert [point["robust"]["hits"] for point in facts["points"]] == [point.robust.hits for point in found.points]
-    assert facts["terms"]["recipe"] == "PGDTraining(rel_step=None, warmup=0.33)"
+    assert facts["terms"]["recipe"] == "PGDTraining(rel_step=None, warmup=0.33, rel_eps=1.0)"
 
 
 @pytest.mark.parametrize("more", [{"epochs": 3}, {"over": {"steps": [1, 3]}}, {"seeds": 2}, {"effort": "standard"}])

@@ -67,7 +67,7 @@ def test_options_reach_the_recipe_and_the_training(run: Run) -> None:
     ended = run(*TOY, "--recipe", "pgdtraining:rel_step=0.5", *more, "--n", "60", "--batch-size", "30", "--out", "h")
     assert ended.code == 0
     log = log_of("h")
-    assert log.parameters == {"steps": 2, "rel_step": 0.5, "warmup": 0.5}
+    assert log.parameters == {"steps": 2, "rel_step": 0.5, "warmup": 0.5, "rel_eps": 1.0}
     assert (log.planned_epochs, log.lr, log.seed, log.n, log.batch_size) == (2, 0.01, 3, 60, 30)
     assert "No rows were held out" in ended.out
     assert "Note: Too few rows to hold some out" in ended.out

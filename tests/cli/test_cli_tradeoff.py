@@ -25,7 +25,7 @@ def test_from_data_to_a_picture(run: Run, others: str) -> None:
     assert ended.code == 0, ended.err
     facts = json.loads(ended.out)
     assert [point["value"] for point in facts["points"]] == [1, 2]
-    assert facts["terms"]["recipe"] == "PGDTraining(rel_step=None, warmup=0.0)"
+    assert facts["terms"]["recipe"] == "PGDTraining(rel_step=None, warmup=0.0, rel_eps=1.0)"
     assert (facts["terms"]["data"], facts["terms"]["test"]) == ("90 rows of toy.npz", "30 rows of others.npz")
     assert sorted(path.suffix for path in Path("t").glob("tradeoff.*")) == [".html", ".json", ".svg"]
     assert "Drawn: t/tradeoff.html, t/tradeoff.svg" in ended.err

@@ -164,6 +164,14 @@ def learned(recipe: Recipe, threat: Ball) -> tuple[Tensor, Case]:
     return net.learned, case
 
 
+@pytest.mark.parametrize(("done", "share"), [(0.1, 0.6), (0.2, 1.2), (0.9, 1.2)])
+def test_rel_eps_trains_in_a_larger_set_which_grows_like_the_asked_one(done: float, share: float) -> None:
+    case = case_of(toys.untrained().double(), br.Linf(0.1))
+    asked, larger = (br.PGDTraining(warmup=0.2, rel_eps=rel).search(case, done) for rel in (1.0, 1.2))
+    for x_adv, most in ((asked, share / 1.2), (larger, share)):
+        assert (x_adv - case.x).abs().max().item() == pytest.approx(0.1 * most, rel=1e-2)
+
+
 def test_nfgsm_is_strong_noise_and_one_step_that_nobody_brings_back() -> None:
     """On a linear network the slope's sign is known: class 1 is lowered by the step for rows of class 1."""
     threat = br.Linf(0.1)

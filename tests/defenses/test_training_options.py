@@ -1,6 +1,6 @@
 """What can be chosen whatever the recipe, and what the choices do."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,9 @@ from torch import Tensor, nn
 import brinell as br
 from brinell.case import Case, make_case
 from brinell.data.sampling import stratified_units
-from brinell.defenses import AUGMENTATIONS, Learner, Recipe, lesson_of
-from brinell.defenses.augmentations import augmented
+from brinell.defenses import Learner, Recipe, lesson_of
 from brinell.defenses.base import train_on
 from brinell.defenses.schedules import height
-from brinell.draws import Draws
 from brinell.errors import InputError, InputTypeError
 from brinell.models.weights import weights_sha256
 
@@ -120,34 +118,6 @@ def test_balanced_classes_are_the_same_as_weights_by_hand() -> None:
         )
 
     assert trained("balanced") == trained((1.0, 2.0)) == trained((10, 20)) != trained(None)
-
-
-@pytest.mark.parametrize("way", [kind() for kind in AUGMENTATIONS.values()], ids=repr)
-@pytest.mark.parametrize("shape", [(3, 6, 6), (2, 9), (8,)])
-def test_augmentations_depend_on_the_row_alone(way: Any, shape: tuple[int, ...]) -> None:
-    x = torch.rand(50, *shape, generator=torch.Generator().manual_seed(0))
-    draws = Draws(3, torch.arange(50), stage=1)
-    state = torch.random.get_rng_state()
-    changed = augmented(x, draws, (way,))
-    assert torch.equal(torch.random.get_rng_state(), state)
-    assert changed.shape == x.shape
-    assert not torch.equal(changed, x)
-    some = torch.tensor([40, 3, 17])
-    assert torch.equal(augmented(x[some], draws.take(some), (way,)), changed[some])
-    assert not torch.equal(augmented(x, replace(draws, stage=2), (way,)), changed)
-
-
-def test_a_shift_moves_every_value_alike_and_repeats_the_edge() -> None:
-    x = torch.arange(5.0).repeat(200, 1)
-    moved = br.Shift(2)(x, Draws(0, torch.arange(200)))
-    kinds = {tuple(row.tolist()) for row in moved}
-    assert kinds == {(0, 0, 0, 1, 2), (0, 0, 1, 2, 3), (0, 1, 2, 3, 4), (1, 2, 3, 4, 4), (2, 3, 4, 4, 4)}
-
-
-def test_a_flip_mirrors_half_of_the_rows() -> None:
-    x = torch.arange(4.0).repeat(400, 1, 2, 1)
-    flipped = br.Flip()(x, Draws(0, torch.arange(400)))[:, 0, 0, 0] == 3
-    assert 150 < flipped.sum() < 250
 
 
 def test_what_is_learned_from_is_augmented_and_in_bounds() -> None:

@@ -1,6 +1,6 @@
 """Defenses: recipes to train a harder model. Add one: a file here and a line in ``RECIPES``."""
 
-from brinell.defenses.augmentations import AUGMENTATIONS, Flip, Noise, Shift
+from brinell.defenses.augmentations import AUGMENTATIONS, Affine, ColorJitter, Flip, Noise, Shift
 from brinell.defenses.awp import AWP
 from brinell.defenses.base import Lesson, Recipe, lesson_of
 from brinell.defenses.cost import TrainingCost, least_pieces, measure
@@ -46,6 +46,8 @@ __all__ = [
     "DefensiveDistillation",
     "RECIPES",
     "AUGMENTATIONS",
+    "Affine",
+    "ColorJitter",
     "Flip",
     "Noise",
     "Shift",

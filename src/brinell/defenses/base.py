@@ -98,11 +98,11 @@ def pulled(loss: Tensor) -> Tensor:
     return loss.detach()
 
 
-def shrunk(batch: Case, done: float, warmup: float) -> Case:
-    """The same batch under a threat set whose eps grows in a line until ``warmup`` of the training is done."""
-    if done >= warmup:
-        return batch
-    return replace(batch, threat=batch.threat.scaled((done + 1e-3) / (warmup + 1e-3)))
+def shrunk(batch: Case, done: float, warmup: float, rel_eps: float = 1.0) -> Case:
+    """The same batch under a threat set whose eps grows in a line, to ``rel_eps`` of its own, until ``warmup`` of the
+    training is done."""
+    share = rel_eps * min(1.0, (done + 1e-3) / (warmup + 1e-3))
+    return batch if share == 1 else replace(batch, threat=batch.threat.scaled(share))
 
 
 def check_steps(**numbers: float) -> None:

@@ -23,8 +23,9 @@ class Training:
     held_out: share of the rows that nobody learns from and on which PGD judges every epoch; 0 for none. by: a column
     of the groups, or "class", whose worst group then decides which epoch is best. split_by: a column, such as a track
     or a speaker, whose values stay on one side. patience: epochs without a better one after which the training ends.
-    augment: functions of inputs (n, ...) and ``Draws`` to inputs, such as ``Shift(2)``, ``Flip()`` and ``Noise(0.1)``,
-    applied in turn before the attack. class_weights: "balanced", or one number for each class.
+    augment: functions of inputs (n, ...) and ``Draws`` to inputs, such as ``Shift(2)``, ``Flip()``, ``Noise(0.1)``,
+    ``ColorJitter()`` and ``Affine()``, applied in turn before the attack. class_weights: "balanced", or one number
+    for each class.
     attack_mode: "eval" or "train", the mode of the modules while an attack looks for its examples.
     accumulate: in how many pieces a batch is worked on, one after the other: memory for a part of the rows, and the
     gradients of all (but for what looks at a batch as a whole: BatchNorm, and the moved weights of AWP).
