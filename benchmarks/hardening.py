@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -21,14 +20,13 @@ GAIN = 0.05  # of the best recipe over plain PGD training at the same cost
 
 
 class DigitCNN(nn.Sequential):
-    """SmallCNN with a third convolution: (N, 1, 28, 28) in [0, 1] to 10 logits; ``width`` channels after the first."""
+    """SmallCNN, twice as wide and with a third convolution: (N, 1, 28, 28) in [0, 1] to 10 logits."""
 
-    def __init__(self, width: int, hidden: int) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            nn.Conv2d(1, width, 4, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(2 * width, 64, 3, padding=1), nn.ReLU(),
-            nn.Flatten(), nn.Linear(3136, hidden), nn.ReLU(), nn.Linear(hidden, 10),
+            nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.ReLU(), nn.Conv2d(32, 64, 4, stride=2, padding=1), nn.ReLU(),
+            nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10),
         )  # fmt: skip
 
 
@@ -66,9 +64,8 @@ _ENOUGH = br.Training(average=0.998)
 _SCARCE = br.Training(average=0.999, held_out=0.0, augment=(br.ColorJitter(), br.Affine(translate=0.03)))
 PLAIN, BEST = "signs, plain PGD-10", "signs, 3 long steps, changed pictures, averaged weights"
 COURSES = (
-    Course("MNIST, 100 s", "mnist", MNIST, partial(DigitCNN, 16, 100), replace(_BRISK, rel_eps=1.13), 3, _ENOUGH, 100,
-           robust=0.8293),
-    Course("MNIST, 15 min", "mnist", MNIST, partial(DigitCNN, 32, 128), replace(_BRISK, rel_eps=1.22), 14,
+    Course("MNIST, 100 s", "mnist", MNIST, br.SmallCNN, replace(_BRISK, rel_eps=1.1), 5, _ENOUGH, 100, robust=0.8293),
+    Course("MNIST, 15 min", "mnist", MNIST, DigitCNN, replace(_BRISK, rel_eps=1.22), 14,
            replace(_ENOUGH, average=0.999), 900, robust=0.885, clean=0.98),
     Course(PLAIN, "gtsrb", SIGNS, SignCNN, br.PGDTraining(steps=10), 36, br.Training(split_by="track"), 1200),
     Course(BEST, "gtsrb", SIGNS, SignCNN, _BRISK, 66, _SCARCE, 1200, batch=64, lr=3e-3),

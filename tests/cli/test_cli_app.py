@@ -4,6 +4,7 @@ import io
 import json
 import re
 import resource
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -58,6 +59,13 @@ def test_no_words_show_the_help(run: Run) -> None:
 
 def test_version(run: Run) -> None:
     assert run("--version") == (0, f"brinell {brinell.__version__}\n", "")
+
+
+def test_python_m_brinell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["brinell", "--version"])
+    with pytest.raises(SystemExit, match=r"^0$"):
+        runpy.run_module("brinell", run_name="__main__")
+    assert capsys.readouterr().out == f"brinell {brinell.__version__}\n"
 
 
 @every_command

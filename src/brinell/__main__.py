@@ -1,0 +1,5 @@
+"""``python -m brinell`` is ``brinell``."""
+
+from brinell.cli.app import main
+
+main()
