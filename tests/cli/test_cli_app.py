@@ -4,7 +4,6 @@ import io
 import json
 import re
 import resource
-import runpy
 import shlex
 import shutil
 import subprocess
@@ -61,11 +60,9 @@ def test_version(run: Run) -> None:
     assert run("--version") == (0, f"brinell {brinell.__version__}\n", "")
 
 
-def test_python_m_brinell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["brinell", "--version"])
-    with pytest.raises(SystemExit, match=r"^0$"):
-        runpy.run_module("brinell", run_name="__main__")
-    assert capsys.readouterr().out == f"brinell {brinell.__version__}\n"
+def test_python_m_brinell() -> None:
+    done = subprocess.run([sys.executable, "-m", "brinell", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"brinell {brinell.__version__}\n"
 
 
 @every_command
