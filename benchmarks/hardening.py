@@ -60,13 +60,13 @@ class Course(NamedTuple):
 # Few long steps, since the first steps of PGD gain most; a set larger than the one that is judged, where there are rows
 # and capacity for it; averaged weights in place of a long end of small steps.
 _BRISK = br.PGDTraining(steps=3, rel_step=0.6, warmup=0.2)
-_ENOUGH = br.Training(average=0.998)
 _SCARCE = br.Training(average=0.999, held_out=0.0, augment=(br.ColorJitter(), br.Affine(translate=0.03)))
 PLAIN, BEST = "signs, plain PGD-10", "signs, 3 long steps, changed pictures, averaged weights"
 COURSES = (
-    Course("MNIST, 100 s", "mnist", MNIST, br.SmallCNN, replace(_BRISK, rel_eps=1.1), 4, _ENOUGH, 100, robust=0.8293),
+    Course("MNIST, 100 s", "mnist", MNIST, br.SmallCNN, replace(_BRISK, rel_eps=1.1), 4,
+           br.Training(average=0.998), 100, robust=0.8293),
     Course("MNIST, 15 min", "mnist", MNIST, DigitCNN, replace(_BRISK, rel_eps=1.22), 14,
-           replace(_ENOUGH, average=0.999), 900, robust=0.885, clean=0.98),
+           br.Training(average=0.999), 900, robust=0.885, clean=0.98),
     Course(PLAIN, "gtsrb", SIGNS, SignCNN, br.PGDTraining(steps=10), 36, br.Training(split_by="track"), 1200),
     Course(BEST, "gtsrb", SIGNS, SignCNN, _BRISK, 66, _SCARCE, 1200, batch=64, lr=3e-3),
 )  # fmt: skip

@@ -63,9 +63,8 @@ Training: TypeAlias = Annotated[
         help="A choice that every recipe has; may be given several times. average=0.999 averages weights; patience=3 "
         "stops early; by=class keeps the epoch whose worst class is best; split_by=track holds out whole tracks; "
         "held_out=0.1; optimizer=sgd, momentum, weight_decay; schedule=cosine; augment=shift:most=2, augment=flip, "
-        "augment=noise:sigma=0.1, augment=colorjitter, "
-        "augment=affine:degrees=8; class_weights=balanced; attack_mode=train; accumulate=4 saves memory; "
-        "precision=bfloat16; checkpoint=60 seconds.",
+        "augment=noise:sigma=0.1, augment=colorjitter, augment=affine:degrees=8; class_weights=balanced; "
+        "attack_mode=train; accumulate=4 saves memory; precision=bfloat16; checkpoint=60 seconds.",
         show_default=False,
     ),
 ]
